@@ -1,0 +1,39 @@
+// JSON at the edge. What a DOM can no longer tell (-0, 1e10, 2^64, duplicate keys) is checked while parsing.
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+
+namespace skerry {
+
+using Json = nlohmann::json;  // objects are ordered by key bytes, which is canonical order
+
+enum class JsonNumbers {
+  any,        // for bodies that are not signed: floats are kept
+  canonical,  // integers in [-(2^53)+1, (2^53)-1] only, no -0, no exponent, no fraction (appendices, 'Canonical JSON')
+};
+
+// Parses text from the network. Refuses invalid UTF-8, duplicate keys, nesting over limits::json_depth, trailing bytes.
+// Errors: not_json (syntax, UTF-8, depth), bad_json (duplicate keys, numbers that are not canonical).
+Result<Json> parse_untrusted(std::string_view text, JsonNumbers numbers);
+
+// Parses text that this program wrote itself (its database). Errors: internal.
+Result<Json> parse_stored(std::string_view text);
+
+// Canonical JSON: sorted keys, no white space, UTF-8 as is. Errors: bad_json when a float or an integer out of range is inside.
+Result<std::string> canonical_json(const Json& value);
+
+// Compact text of any JSON; bytes that are not UTF-8 are replaced, never thrown.
+std::string dump(const Json& value);
+
+// Reads of optional members: null when absent or of another type.
+const std::string* find_string(const Json& object, std::string_view key);
+const Json* find_object(const Json& object, std::string_view key);
+const Json* find_array(const Json& object, std::string_view key);
+const Json* find_member(const Json& object, std::string_view key);
+
+}  // namespace skerry

@@ -1,0 +1,52 @@
+// Every limit that is not configurable, with its unit and the section that sets it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace skerry::limits {
+
+// Identifiers (appendices, 'Identifier Grammar').
+inline constexpr std::size_t id_bytes = 255;
+inline constexpr std::size_t server_name_bytes = 230;
+
+// Events (client-server API, 'Size limits'; server-server API, 'PDUs').
+inline constexpr std::size_t event_bytes = 65'536;
+inline constexpr std::size_t event_type_bytes = 255;
+inline constexpr std::size_t state_key_bytes = 255;
+inline constexpr std::size_t prev_events = 20;
+inline constexpr std::size_t auth_events = 10;
+inline constexpr std::int64_t max_depth = 9'007'199'254'740'991;  // 2^53 - 1, canonical JSON's largest integer
+
+// JSON at the edge.
+inline constexpr std::size_t json_depth = 100;
+
+// Transactions (server-server API, 'Transactions').
+inline constexpr std::size_t transaction_pdus = 50;
+inline constexpr std::size_t transaction_edus = 100;
+
+// HTTP server.
+inline constexpr std::size_t request_head_bytes = 16'384;
+inline constexpr std::size_t request_body_bytes = 1'048'576;              // client requests
+inline constexpr std::size_t federation_body_bytes = 25 * 1'048'576;      // server requests: send_join answers are checked apart
+inline constexpr std::chrono::seconds request_head_time{15};              // also idle time between requests
+inline constexpr std::chrono::seconds request_body_time{60};
+inline constexpr std::size_t connections_per_listener = 16'384;
+
+// HTTP client: another server's answers.
+inline constexpr std::size_t response_bytes = 4 * 1'048'576;
+inline constexpr std::size_t send_join_response_bytes = 100 * 1'048'576;
+inline constexpr std::size_t well_known_bytes = 51'200;
+inline constexpr std::size_t redirects = 5;
+inline constexpr std::chrono::seconds outbound_time{30};
+
+// /sync, /messages.
+inline constexpr std::size_t page_events = 1'000;
+inline constexpr std::chrono::milliseconds sync_wait{60'000};
+
+// Accounts.
+inline constexpr std::size_t password_bytes = 512;
+inline constexpr std::size_t display_name_bytes = 256;
+
+}  // namespace skerry::limits

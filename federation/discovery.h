@@ -1,0 +1,36 @@
+// From a server's name to the place to connect to. Server-server API, 'Resolving server names'.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/result.h"
+#include "net/http_client.h"
+#include "net/resolver.h"
+#include "net/runtime.h"
+
+namespace skerry::federation {
+
+struct DiscoveryOptions {
+  std::uint16_t https_port = 443;      // where .well-known is asked; another where 443 cannot be bound
+  std::chrono::milliseconds timeout{10'000};
+};
+
+// Thread-safe. Results are cached: .well-known by its Cache-Control (at least 1 minute, at most 48 hours), failures for a minute.
+class Discovery {
+ public:
+  Discovery(net::HttpClient& http, net::Resolver& resolver, net::Clock& clock, DiscoveryOptions options);
+  ~Discovery();
+  // Places to try in order, never empty. `done` runs on an Io thread. Errors: unreachable, timeout.
+  void find(const ServerName& server, std::function<void(Result<std::vector<net::Endpoint>>)> done);
+  // After a failure at the cached place: the next find() asks anew.
+  void forget(const ServerName& server);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace skerry::federation

@@ -1,0 +1,76 @@
+// The configuration of one homeserver, from a TOML file. configs/homeserver.toml is the commented sample.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/result.h"
+
+namespace skerry::homeserver {
+
+struct ListenerConfig {
+  std::string address;
+  std::uint16_t port = 0;
+  bool tls = false;
+  std::string certificate_file;
+  std::string key_file;
+  bool client_api = true;
+  bool federation_api = true;
+};
+
+struct RateLimit {
+  double per_second = 0;
+  double burst = 0;
+};
+
+struct Config {
+  ServerName server_name;
+  std::string data_folder;
+  std::string signing_key_file;               // default: data_folder/signing.key
+  std::string log_level = "info";
+  std::string public_client_url;              // for /.well-known/matrix/client; empty: 404
+  std::string well_known_server;              // for /.well-known/matrix/server; empty: 404
+  std::vector<ListenerConfig> listeners;
+
+  struct Registration {
+    bool open = false;
+    std::string shared_secret;                // empty: /_synapse/admin/v1/register is off
+  } registration;
+
+  struct Passwords {
+    std::uint64_t memory_bytes = 19 * 1'048'576;
+    std::uint64_t passes = 2;
+    int at_once = 2;
+  } passwords;
+
+  struct RateLimits {
+    bool enabled = true;
+    RateLimit login{0.17, 5};                 // per address and per user
+    RateLimit registration{0.17, 5};          // per address
+    RateLimit message{10, 50};                // per user
+    RateLimit join{0.5, 10};                  // per user
+  } rate_limits;
+
+  struct Federation {
+    bool system_store = true;
+    std::vector<std::string> ca_files;
+    std::vector<std::string> resolver;        // "address:port"; empty: the system's
+    std::vector<std::string> allowed_private_ranges;
+    std::uint16_t https_port = 443;           // discovery.https_port
+    std::string bind_address;
+    std::chrono::milliseconds backoff_first{1'000};
+    std::chrono::milliseconds backoff_max{600'000};
+    std::vector<ServerName> notaries;         // asked for keys that an origin does not give
+  } federation;
+};
+
+// Errors: invalid_param with file, line and key. Unknown keys are errors.
+Result<Config> read_config(const std::string& file);
+// The commented sample, a valid configuration.
+std::string sample_config();
+
+}  // namespace skerry::homeserver

@@ -1,0 +1,34 @@
+// Joining, leaving, inviting: locally when this server is in the room, through other servers when it is not.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "homeserver/rooms/pipeline.h"
+#include "homeserver/rooms/reader.h"
+
+namespace skerry::homeserver {
+
+// Thread-safe. Methods may wait for other servers: call them on the `outbound` pool.
+class MembershipService {
+ public:
+  MembershipService(PipelineContext& context, RoomPipeline& pipeline, RoomReader& reader);
+
+  // `via`: resident servers to try, in order, when we are not in the room. Errors: forbidden, not_found, unreachable,
+  // incompatible_room_version, unable_to_*.
+  Result<RoomId> join(const UserId& user, const RoomId& room, std::vector<ServerName> via, const std::string& extra_content_json);
+  Result<void> leave(const UserId& user, const RoomId& room, const std::string& reason);
+  Result<void> invite(const UserId& sender, const UserId& target, const RoomId& room, const std::string& reason);
+
+  // An alias of any server, asked over federation when it is not ours: room and servers. Errors: not_found, unreachable.
+  struct Resolved { RoomId room; std::vector<ServerName> servers; };
+  Result<Resolved> resolve_alias(const RoomAlias& alias);
+
+ private:
+  PipelineContext& context_;
+  RoomPipeline& pipeline_;
+  RoomReader& reader_;
+};
+
+}  // namespace skerry::homeserver

@@ -1,0 +1,80 @@
+// What a row of the route table is. The table itself is routes.cc: a newcomer starts there.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/ids.h"
+#include "core/json.h"
+#include "core/result.h"
+#include "homeserver/accounts/accounts.h"
+#include "net/http.h"
+
+namespace skerry::homeserver {
+
+struct Services;
+
+enum class Access {
+  anyone,    // no token needed, none looked at
+  user,      // an access token of ours
+  server,    // a valid X-Matrix signature
+};
+
+// Where a handler runs. Two servers that ask each other cannot starve each other: `federation` never calls out.
+enum class Pool {
+  local,       // work on this server's own data
+  outbound,    // may ask other servers and wait
+  federation,  // answers to other servers; never calls out
+};
+
+enum class Body {
+  none,         // ignored
+  json,         // any JSON object; absent counts as {} for POST
+  canonical,    // a JSON object whose numbers must be canonical: it becomes part of an event
+};
+
+// One request, authenticated and parsed.
+struct Call {
+  net::HttpRequest request;
+  std::vector<std::string> parameters;                             // of the path, decoded, in the template's order
+  std::vector<std::pair<std::string, std::string>> query;          // decoded
+  std::shared_ptr<Json> body;                                      // an object; never null
+  std::optional<Caller> caller;                                    // Access::user
+  ServerName origin;                                               // Access::server
+
+  const std::string* query_value(std::string_view name) const;     // first one; null when absent
+  std::vector<std::string> query_values(std::string_view name) const;
+  std::string transaction_path;                                    // method-independent path, for transaction ids
+};
+
+// The one answer. Move-only; dropped without an answer, it answers 500. Adds CORS headers on client paths.
+class Reply {
+ public:
+  explicit Reply(net::Responder responder, bool cors);
+  void json(const Json& body, int status = 200);
+  void text(std::string body, int status = 200);   // JSON text already made
+  void error(const Error& error);
+  void error(int status, const Json& body);        // M_LIMIT_EXCEEDED, UIA ... with their own members
+  void result(const Result<Json>& result);
+
+ private:
+  net::Responder responder_;
+  bool cors_;
+};
+
+using Handler = void (*)(Services&, Call, Reply);
+
+struct Route {
+  std::string_view method;
+  std::string_view path;       // "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}"
+  Handler handler;
+  Access access;
+  Pool pool;
+  Body body;
+};
+
+}  // namespace skerry::homeserver

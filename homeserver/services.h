@@ -1,0 +1,47 @@
+// What handlers work with: one of each per process, made in server.cc, which outlives every request.
+#pragma once
+
+#include "federation/client.h"
+#include "federation/key_ring.h"
+#include "federation/outbox.h"
+#include "homeserver/accounts/accounts.h"
+#include "homeserver/config.h"
+#include "homeserver/rooms/membership.h"
+#include "homeserver/rooms/pipeline.h"
+#include "homeserver/rooms/reader.h"
+#include "homeserver/sync/notifier.h"
+#include "homeserver/sync/sync_builder.h"
+#include "homeserver/sync/typing.h"
+#include "net/runtime.h"
+#include "net/worker_pool.h"
+#include "storage/database.h"
+
+namespace skerry::homeserver {
+
+class RateLimiter;
+class UserInteractiveAuth;
+
+struct Services {
+  const Config& config;
+  net::Clock& clock;
+  net::Random& random;
+  net::Scheduler& scheduler;
+  net::WorkerPool& local;
+  net::WorkerPool& outbound;
+  net::WorkerPool& federation_pool;
+  storage::Database& database;
+  federation::FederationClient& federation;
+  federation::KeyRing& keys;
+  federation::Outbox& outbox;
+  Accounts& accounts;
+  UserInteractiveAuth& user_interactive_auth;
+  RateLimiter& rate_limiter;
+  RoomReader& reader;
+  RoomPipeline& pipeline;
+  MembershipService& membership;
+  Notifier& notifier;
+  Typing& typing;
+  SyncBuilder& sync;
+};
+
+}  // namespace skerry::homeserver

@@ -1,0 +1,36 @@
+// From (user, device, since, now) to the body of a /sync response. Read-only. Client-server API, 'Syncing'.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/json.h"
+#include "homeserver/rooms/reader.h"
+#include "homeserver/sync/typing.h"
+#include "storage/database.h"
+
+namespace skerry::homeserver {
+
+struct SyncRequest {
+  UserId user;
+  std::string device;
+  std::optional<storage::StreamPosition> since;  // absent: initial
+  bool full_state = false;
+  std::string filter_json = "{}";
+  bool use_state_after = false;
+};
+
+// Thread-safe.
+class SyncBuilder {
+ public:
+  SyncBuilder(storage::Database& database, RoomReader& reader, const Typing& typing);
+  // The response up to position `now`, next_batch included. `empty` says that nothing in it is worth waking a client for.
+  Result<Json> build(const SyncRequest& request, storage::StreamPosition now, std::int64_t now_ms, bool* empty);
+
+ private:
+  storage::Database& database_;
+  RoomReader& reader_;
+  const Typing& typing_;
+};
+
+}  // namespace skerry::homeserver

@@ -1,0 +1,66 @@
+// An HTTP/1.1 message as the rest of the program sees it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/result.h"
+
+namespace skerry::net {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// First value of a header, names compared without case; nothing when absent.
+std::optional<std::string> find_header(const Headers& headers, std::string_view name);
+
+struct HttpRequest {
+  std::string method;
+  std::string target;  // as received: raw path and query
+  Headers headers;
+  std::string body;
+  std::string peer_address;  // for rate limits only; never logged
+  int listener = 0;          // index of the listener it came by
+};
+
+struct HttpResponse {
+  int status = 200;
+  Headers headers;
+  std::string body;
+};
+
+// The one answer to one request. Move-only; thread-safe across moves. Dropped without an answer, it answers 500.
+class Responder {
+ public:
+  using Send = std::function<void(HttpResponse)>;
+  explicit Responder(Send send, std::shared_ptr<const bool> closed = {});
+  Responder(Responder&&) noexcept;
+  Responder& operator=(Responder&&) noexcept;
+  ~Responder();
+  // At most once; later calls do nothing.
+  void respond(HttpResponse response);
+
+ private:
+  Send send_;
+};
+
+// Percent-decoding of one path segment or query value. Errors: invalid_param (bad escape, not UTF-8, NUL).
+Result<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
+// Encodes everything but unreserved characters (RFC 3986).
+std::string percent_encode(std::string_view text);
+
+// Splits a target at the first '?'; path and query are still encoded.
+struct TargetParts {
+  std::string_view path;
+  std::string_view query;
+};
+TargetParts split_target(std::string_view target);
+
+// The decoded query, in order. Errors: invalid_param.
+Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query);
+
+}  // namespace skerry::net

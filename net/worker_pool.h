@@ -1,0 +1,28 @@
+// A pool of threads for work that may block, growing on demand to a bound and shrinking when idle.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace skerry::net {
+
+class WorkerPool {
+ public:
+  // `max_threads` at most; at most `max_queued` tasks wait.
+  WorkerPool(std::string name, int max_threads, std::size_t max_queued);
+  ~WorkerPool();  // stop()
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // False when the queue is full or the pool was stopped: the task is then destroyed unrun. Thread-safe.
+  bool post(std::function<void()> task);
+  // Drops what waits, lets what runs end, joins. Idempotent.
+  void stop();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace skerry::net

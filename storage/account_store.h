@@ -1,0 +1,70 @@
+// Users of this server, their devices, tokens, profiles, filters and account data.
+// Thread-safe. Writes return when durable. Errors: storage, and those named.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/types.h"
+
+namespace skerry::storage {
+
+struct Device {
+  std::string id;
+  std::string display_name;
+  std::int64_t last_seen_ms = 0;
+};
+
+struct Profile {
+  std::string display_name;  // empty: none
+  std::string avatar_url;    // empty: none
+  // Further fields ('Profiles', custom fields): JSON object text; "{}" when none.
+  std::string fields_json = "{}";
+};
+
+struct TokenOwner {
+  UserId user;
+  std::string device;
+  bool admin = false;
+};
+
+struct AccountDataEntry {
+  std::optional<RoomId> room;  // absent: global
+  std::string type;
+  std::string content_json;
+  StreamPosition position = 0;
+};
+
+class AccountStore {
+ public:
+  virtual ~AccountStore() = default;
+
+  // Errors: user_in_use.
+  virtual Result<void> create_user(const UserId& user, const std::string& password_hash, std::int64_t now_ms, bool admin) = 0;
+  virtual Result<bool> user_exists(const UserId& user) = 0;
+  virtual Result<std::optional<std::string>> password_hash(const UserId& user) = 0;
+  virtual Result<void> set_password_hash(const UserId& user, const std::string& password_hash) = 0;
+
+  // Tokens are stored as hashes; `token_hash` is made by the caller (SHA-256).
+  // Creates the device or gives an existing one a new token; its old tokens end.
+  virtual Result<void> put_device(const UserId& user, const Device& device, const std::string& token_hash) = 0;
+  virtual Result<std::optional<TokenOwner>> token_owner(const std::string& token_hash) = 0;
+  virtual Result<std::vector<Device>> devices(const UserId& user) = 0;
+  virtual Result<void> set_device_name(const UserId& user, const std::string& device, const std::string& name) = 0;  // not_found
+  virtual Result<void> remove_device(const UserId& user, const std::string& device) = 0;  // with its tokens
+  virtual Result<void> remove_all_devices(const UserId& user) = 0;
+
+  virtual Result<Profile> profile(const UserId& user) = 0;  // not_found
+  virtual Result<void> set_profile(const UserId& user, const Profile& profile) = 0;
+
+  virtual Result<std::string> add_filter(const UserId& user, const std::string& filter_json) = 0;
+  virtual Result<std::optional<std::string>> filter(const UserId& user, const std::string& filter_id) = 0;
+
+  virtual Result<StreamPosition> set_account_data(const UserId& user, const AccountDataEntry& entry) = 0;
+  virtual Result<std::optional<AccountDataEntry>> account_data(const UserId& user, const std::optional<RoomId>& room, const std::string& type) = 0;
+  // Entries with from < position <= to, of all rooms and global.
+  virtual Result<std::vector<AccountDataEntry>> account_data_since(const UserId& user, StreamPosition from, StreamPosition to) = 0;
+};
+
+}  // namespace skerry::storage

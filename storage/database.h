@@ -1,0 +1,28 @@
+// One homeserver's database: opens it, and hands out the stores.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/result.h"
+#include "storage/account_store.h"
+#include "storage/federation_store.h"
+#include "storage/room_store.h"
+#include "storage/stream_store.h"
+
+namespace skerry::storage {
+
+class Database {
+ public:
+  virtual ~Database() = default;  // waits for what is queued, then closes
+  virtual RoomStore& rooms() = 0;
+  virtual AccountStore& accounts() = 0;
+  virtual StreamStore& stream() = 0;
+  virtual FederationStore& federation() = 0;
+};
+
+// Opens or creates `folder`/homeserver.db and locks it against a second process. The tables are brought to this program's
+// version inside one transaction. Errors: storage (in use by another process, made by a newer program, unwritable, damaged).
+Result<std::unique_ptr<Database>> open_sqlite(const std::string& folder);
+
+}  // namespace skerry::storage
