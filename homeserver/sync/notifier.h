@@ -15,9 +15,16 @@ class Notifier {
  public:
   Notifier();
   ~Notifier();
-  // Positions become known in any order; `reached` of each subscription of these users is called once, then it is spent.
+
+  // Something at `position` concerns these users. Their subscriptions are told once the position is visible (see advance_to):
+  // at once when it already is, else when it becomes so, so that whoever wakes can read what woke it.
   void notify(storage::StreamPosition position, const std::vector<UserId>& users);
-  // Calls `reached` at most once, on the notifying thread: it must not block. Dropping the handle ends the subscription.
+
+  // Everything up to `position` is visible: wired to StreamStore::on_advance. Never goes back.
+  void advance_to(storage::StreamPosition position);
+
+  // Calls `reached` at most once, on the thread that notifies or advances: it must not block, and may subscribe again.
+  // Dropping the handle ends the subscription (a call that already began still ends).
   using Subscription = std::shared_ptr<void>;
   [[nodiscard]] Subscription subscribe(const UserId& user, std::function<void()> reached);
 
