@@ -21,6 +21,7 @@ enum class ErrorCode {
   invalid_username,           // registration: not a user id this server accepts
   exclusive,                  // inside a namespace reserved for an application service
   room_in_use,                // createRoom: the alias is taken
+  bad_alias,                  // canonical alias: it does not point to the room
   unsupported_room_version,   // createRoom: this server does not know that version
   incompatible_room_version,  // a join where this server does not know the room's version
   invalid_room_state,         // createRoom: the initial state is not allowed

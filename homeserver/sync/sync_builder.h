@@ -6,7 +6,9 @@
 
 #include "core/json.h"
 #include "homeserver/rooms/reader.h"
+#include "homeserver/sync/filter.h"
 #include "homeserver/sync/typing.h"
+#include "homeserver/sync/unread.h"
 #include "storage/database.h"
 
 namespace skerry::homeserver {
@@ -16,21 +18,23 @@ struct SyncRequest {
   std::string device;
   std::optional<storage::StreamPosition> since;  // absent: initial
   bool full_state = false;
-  std::string filter_json = "{}";
   bool use_state_after = false;
+  Filter filter;
 };
 
 // Thread-safe.
 class SyncBuilder {
  public:
-  SyncBuilder(storage::Database& database, RoomReader& reader, const Typing& typing);
-  // The response up to position `now`, next_batch included. `empty` says that nothing in it is worth waking a client for.
+  SyncBuilder(storage::Database& database, RoomReader& reader, const Typing& typing, UnreadCounter& unread);
+  // The response up to position `now`, next_batch included. `*empty` becomes true when nothing in it is worth waking a client
+  // for. Errors: storage.
   Result<Json> build(const SyncRequest& request, storage::StreamPosition now, std::int64_t now_ms, bool* empty);
 
  private:
   storage::Database& database_;
   RoomReader& reader_;
   const Typing& typing_;
+  UnreadCounter& unread_;
 };
 
 }  // namespace skerry::homeserver

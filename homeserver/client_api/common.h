@@ -1,0 +1,46 @@
+// What several handler files of the client-server API share.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/ids.h"
+#include "core/json.h"
+#include "homeserver/route.h"
+#include "homeserver/services.h"
+
+namespace skerry::homeserver::client_api {
+
+// The n-th path parameter as an id. Errors: invalid_param.
+template <class IdType>
+Result<IdType> path_id(const Call& call, std::size_t n) {
+  auto id = IdType::parse(call.parameters.at(n));
+  if (!id) return fail(ErrorCode::invalid_param, id.error().text);
+  return id;
+}
+
+// A string member of the body: absent is nothing. Errors: bad_json when it is there and no string.
+Result<std::optional<std::string>> optional_string(const Json& body, std::string_view key);
+Result<std::string> required_string(const Json& body, std::string_view key);  // also missing_param
+// Errors: invalid_param when the query has it and it is no whole number, or below 0.
+Result<std::optional<std::int64_t>> query_number(const Call& call, std::string_view name);
+
+// The room's id when the caller is joined. Errors: invalid_param, forbidden (also for rooms that are not there).
+Result<RoomId> joined_room(Services& services, const Call& call, std::size_t parameter);
+// The same, also for those who left: `membership` is then "leave" or "ban", and what they see ends there.
+struct SeenRoom {
+  RoomId room;
+  storage::Membership membership;
+};
+Result<SeenRoom> seen_room(Services& services, const Call& call, std::size_t parameter);
+
+// {} as the answer.
+Json nothing();
+
+// A Reply that several callbacks may hold; the first answer counts.
+using SharedReply = std::shared_ptr<Reply>;
+inline SharedReply share(Reply reply) { return std::make_shared<Reply>(std::move(reply)); }
+
+}  // namespace skerry::homeserver::client_api

@@ -1,0 +1,33 @@
+// How many messages of a room a user has not read, by the predefined push rules. Client-server API, 'Receiving notifications'.
+#pragma once
+
+#include <memory>
+
+#include "core/ids.h"
+#include "homeserver/rooms/reader.h"
+#include "storage/database.h"
+
+namespace skerry::homeserver {
+
+struct UnreadCounts {
+  int notifications = 0;
+  int highlights = 0;
+};
+
+// Thread-safe. Keeps the counts it made, so that a later call looks at new events only; bounded in users and rooms.
+class UnreadCounter {
+ public:
+  UnreadCounter(storage::Database& database, RoomReader& reader);
+  ~UnreadCounter();
+
+  // Events after the user's last read receipt, up to `now`, at most 1,000 of them. Errors: storage.
+  Result<UnreadCounts> count(const UserId& user, const RoomId& room, storage::StreamPosition now);
+  // The user's receipt moved: the next count() begins anew.
+  void forget(const UserId& user, const RoomId& room);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace skerry::homeserver
