@@ -17,9 +17,11 @@ class MembershipService {
 
   // `via`: resident servers to try, in order, when we are not in the room. Errors: forbidden, not_found, unreachable,
   // incompatible_room_version, unable_to_*.
+  // `extra_content_json` is an object whose members go into the membership event beside those that the service puts there
+  // (membership, and the local user's displayname and avatar_url): reason, is_direct and what clients add.
   Result<RoomId> join(const UserId& user, const RoomId& room, std::vector<ServerName> via, const std::string& extra_content_json);
-  Result<void> leave(const UserId& user, const RoomId& room, const std::string& reason);
-  Result<void> invite(const UserId& sender, const UserId& target, const RoomId& room, const std::string& reason);
+  Result<void> leave(const UserId& user, const RoomId& room, const std::string& extra_content_json);
+  Result<void> invite(const UserId& sender, const UserId& target, const RoomId& room, const std::string& extra_content_json);
 
   // An alias of any server, asked over federation when it is not ours: room and servers. Errors: not_found, unreachable.
   struct Resolved { RoomId room; std::vector<ServerName> servers; };
