@@ -12,8 +12,7 @@
 #include "core/event.h"
 #include "core/state.h"
 #include "core/verdict.h"
-#include "federation/client.h"
-#include "federation/key_ring.h"
+#include "homeserver/rooms/remote_rooms.h"
 #include "net/runtime.h"
 #include "net/worker_pool.h"
 #include "storage/database.h"
@@ -63,8 +62,7 @@ struct PipelineContext {
   ServerName us;
   SigningKey key;
   storage::Database& database;
-  federation::KeyRing& keys;
-  federation::FederationClient& federation;
+  RemoteRooms& remote;                // make_remote_rooms(), or a test's own
   net::Clock& clock;
   net::Random& random;
   net::WorkerPool& turns;             // runs the rooms' turns: local work only, never waits for another server
@@ -113,6 +111,10 @@ class RoomPipeline {
 
   // Asks other servers for history before the room's backward extremities; true when something was added. On `outbound` only: waits.
   Result<bool> backfill(const RoomId& room, std::size_t limit);
+
+  // Adds this server's signature to another server's event: an invite of one of our users, after the caller checked it.
+  // Errors: bad_json.
+  Result<void> countersign(const RoomRules& rules, Json& pdu) const;
 
  private:
   struct Impl;
