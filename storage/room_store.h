@@ -28,6 +28,7 @@ struct EventCommit {
   // Entries of the current state that this commit changes, to keep memberships and room lists; removed ones have an empty id.
   std::vector<std::pair<StateKey, EventId>> current_state_delta;
   std::optional<EventId> redacts;            // apply this event as a redaction of that one, if both are there
+  std::optional<EventId> redacted_by;        // a redaction that came before this event, and applies to it
   std::optional<ClientTransaction> transaction;
   // This server hands it on to the others in the room: its own users' events, and joins, leaves and knocks sent through it.
   bool distribute = false;
@@ -72,10 +73,11 @@ class RoomStore {
 
   // -- writes
   // Queues the commit. Jobs run in the order in which they were queued; when one fails, those queued after it for the same room
-  // before its failure was told fail as well (they built on it).
+  // before its failure was told (`done` returned) fail as well (they built on it). `commit` itself never waits for the writer.
   virtual void commit(EventCommit commit, Committed done) = 0;
   // The same for several at once, in order, all or none: a joined room's state, a stretch of history.
   virtual void commit_all(std::vector<EventCommit> commits, Committed done) = 0;
+  // These two are called in rooms' turns and never wait for the writer; state(id) knows the new state at once.
   // Makes a state that differs from `base` by `changes` (an empty id removes). Durable when any later commit is. Errors: storage.
   virtual Result<StateId> make_state(const RoomId& room, StateId base, const std::vector<std::pair<StateKey, EventId>>& changes) = 0;
   virtual Result<StateId> store_state(const RoomId& room, const StateMap& state) = 0;
@@ -100,6 +102,8 @@ class RoomStore {
   // Events that some stored event names in prev_events and that are absent: where backfill must go on.
   virtual Result<std::vector<EventId>> backward_extremities(const RoomId& room, std::size_t limit) = 0;
   virtual Result<std::optional<EventId>> transaction_event(const ClientTransaction& transaction) = 0;
+  // Accepted redactions that name `target`, applied or not, oldest first: one may come before the event that it redacts.
+  virtual Result<std::vector<EventId>> redactions_of(const EventId& target) = 0;
 
   // -- state
   virtual Result<StatePtr> state(StateId id) = 0;                                        // shared, cached
