@@ -41,6 +41,7 @@ struct Services {
   MembershipService& membership;
   Notifier& notifier;
   Typing& typing;
+  UnreadCounter& unread;
   SyncBuilder& sync;
 };
 

@@ -74,24 +74,18 @@ Notifier::Subscription Notifier::subscribe(const UserId& user, std::function<voi
     std::scoped_lock lock(impl_->mutex);
     impl_->subscribers[user].insert(subscriber);
   }
-  // The handle's end takes the subscriber out. It holds the notifier weakly: a handle may outlive it.
-  std::weak_ptr<Impl> weak = impl_;
-  auto end = [weak](Subscriber* raw) {
-    auto impl = weak.lock();
-    if (!impl) return;
-    Impl::SubscriberPtr dropped;  // destroyed after the lock is released: what it captured may call back
+  // The notifier alone owns the subscriber, so that what `reached` holds may own the handle. The handle's end takes it out.
+  return std::shared_ptr<void>(nullptr, [weak_impl = std::weak_ptr<Impl>(impl_),
+                                         weak_subscriber = std::weak_ptr<Subscriber>(subscriber)](void*) {
+    auto impl = weak_impl.lock();
+    auto ended = weak_subscriber.lock();  // destroyed after the lock is released: what it holds may call back
+    if (!impl || !ended) return;
     std::scoped_lock lock(impl->mutex);
-    auto found = impl->subscribers.find(raw->user);
+    auto found = impl->subscribers.find(ended->user);
     if (found == impl->subscribers.end()) return;
-    for (auto it = found->second.begin(); it != found->second.end(); ++it) {
-      if (it->get() != raw) continue;
-      dropped = *it;
-      found->second.erase(it);
-      break;
-    }
+    found->second.erase(ended);
     if (found->second.empty()) impl->subscribers.erase(found);
-  };
-  return std::shared_ptr<Subscriber>(subscriber.get(), [subscriber, end](Subscriber* raw) { end(raw); });
+  });
 }
 
 }  // namespace skerry::homeserver

@@ -1,0 +1,109 @@
+#include "homeserver/rooms/public_rooms.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "core/limits.h"
+
+namespace skerry::homeserver {
+
+namespace {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  return text;
+}
+
+// A string of a state event's content, or "".
+std::string state_string(const RoomReader& reader, const RoomId& room, const char* type, const char* member) {
+  auto event = reader.state_event(room, type, "");
+  if (!event || !*event) return "";
+  const std::string* value = find_string((*event)->content(), member);
+  return value == nullptr ? "" : *value;
+}
+
+Result<Json> describe(storage::RoomStore& store, const RoomReader& reader, const RoomId& room) {
+  auto members = store.members(room);
+  if (!members) return tl::make_unexpected(members.error());
+  const auto joined = std::count_if(members->begin(), members->end(), [](const auto& m) { return m.membership == "join"; });
+  const std::string join_rule = state_string(reader, room, "m.room.join_rules", "join_rule");
+  Json entry = {{"room_id", room.str()},
+                {"num_joined_members", joined},
+                {"world_readable", state_string(reader, room, "m.room.history_visibility", "history_visibility") == "world_readable"},
+                {"guest_can_join", state_string(reader, room, "m.room.guest_access", "guest_access") == "can_join"},
+                {"join_rule", join_rule.empty() ? "invite" : join_rule}};
+  const std::pair<const char*, std::string> optional[] = {
+      {"name", state_string(reader, room, "m.room.name", "name")},
+      {"topic", state_string(reader, room, "m.room.topic", "topic")},
+      {"canonical_alias", state_string(reader, room, "m.room.canonical_alias", "alias")},
+      {"avatar_url", state_string(reader, room, "m.room.avatar", "url")},
+      {"room_type", state_string(reader, room, "m.room.create", "type")}};
+  for (const auto& [key, value] : optional) {
+    if (!value.empty()) entry[key] = value;
+  }
+  return entry;
+}
+
+bool matches(const Json& entry, const std::string& lower_term) {
+  for (const char* key : {"name", "topic", "canonical_alias"}) {
+    const std::string* value = find_string(entry, key);
+    if (value != nullptr && lower(*value).find(lower_term) != std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<PublicRoomsQuery> PublicRoomsQuery::parse(const Json& body) {
+  PublicRoomsQuery query;
+  if (const Json* limit = find_member(body, "limit"); limit != nullptr && !limit->is_null()) {
+    if (!limit->is_number_unsigned()) return fail(ErrorCode::bad_json, "limit must be a whole number");
+    query.limit = limit->get<std::size_t>();
+  }
+  if (const std::string* since = find_string(body, "since")) query.since = *since;
+  if (const Json* filter = find_object(body, "filter")) {
+    if (const std::string* term = find_string(*filter, "generic_search_term")) query.search_term = *term;
+  }
+  return query;
+}
+
+Json PublicRoomsQuery::json() const {
+  Json body = {{"limit", limit}};
+  if (!since.empty()) body["since"] = since;
+  if (!search_term.empty()) body["filter"] = {{"generic_search_term", search_term}};
+  return body;
+}
+
+Result<Json> list_public_rooms(storage::Database& database, const RoomReader& reader, const PublicRoomsQuery& query) {
+  std::size_t first = 0;
+  if (!query.since.empty()) {
+    const char* end = query.since.data() + query.since.size();
+    const auto [parsed_to, error] = std::from_chars(query.since.data(), end, first);
+    if (error != std::errc{} || parsed_to != end) return fail(ErrorCode::invalid_param, "since is not a token of this server");
+  }
+  auto published = database.rooms().published_rooms();
+  if (!published) return tl::make_unexpected(published.error());
+  std::vector<Json> rooms;
+  const std::string term = lower(query.search_term);
+  for (const RoomId& room : *published) {
+    auto entry = describe(database.rooms(), reader, room);
+    if (!entry) return tl::make_unexpected(entry.error());
+    if (term.empty() || matches(*entry, term)) rooms.push_back(std::move(*entry));
+  }
+  std::sort(rooms.begin(), rooms.end(), [](const Json& a, const Json& b) {
+    const auto size_a = a.at("num_joined_members").get<std::int64_t>(), size_b = b.at("num_joined_members").get<std::int64_t>();
+    return size_a != size_b ? size_a > size_b : a.at("room_id") < b.at("room_id");
+  });
+  const std::size_t limit = query.limit == 0 ? 100 : std::min(query.limit, limits::page_events);
+  first = std::min(first, rooms.size());
+  const std::size_t last = std::min(first + limit, rooms.size());
+  Json body = {{"chunk", Json(std::vector<Json>(rooms.begin() + static_cast<std::ptrdiff_t>(first),
+                                                 rooms.begin() + static_cast<std::ptrdiff_t>(last)))},
+               {"total_room_count_estimate", rooms.size()}};
+  if (last < rooms.size()) body["next_batch"] = std::to_string(last);
+  if (first > 0) body["prev_batch"] = std::to_string(first > limit ? first - limit : 0);
+  return body;
+}
+
+}  // namespace skerry::homeserver
