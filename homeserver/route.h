@@ -1,7 +1,9 @@
 // What a row of the route table is. The table itself is routes.cc: a newcomer starts there.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,7 +60,8 @@ class Reply {
   void json(const Json& body, int status = 200);
   void text(std::string body, int status = 200);   // JSON text already made
   void error(const Error& error);
-  void error(int status, const Json& body);        // M_LIMIT_EXCEEDED, UIA ... with their own members
+  void error(int status, const Json& body);        // UIA ... with their own members
+  void limited(std::chrono::milliseconds retry_after);  // 429 M_LIMIT_EXCEEDED with retry_after_ms and Retry-After
   void result(const Result<Json>& result);
 
  private:

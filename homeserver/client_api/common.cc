@@ -1,6 +1,7 @@
 #include "homeserver/client_api/common.h"
 
 #include <charconv>
+
 #include <nlohmann/json.hpp>
 
 namespace skerry::homeserver::client_api {
@@ -47,6 +48,15 @@ Result<RoomId> joined_room(Services& services, const Call& call, std::size_t par
   if (!seen) return tl::make_unexpected(seen.error());
   if (seen->membership.membership != "join") return fail(ErrorCode::forbidden, "you are not in this room");
   return seen->room;
+}
+
+Json join_content(Services& services, const UserId& user) {
+  Json content = {{"membership", "join"}};
+  if (auto profile = services.database.accounts().profile(user)) {
+    if (!profile->display_name.empty()) content["displayname"] = profile->display_name;
+    if (!profile->avatar_url.empty()) content["avatar_url"] = profile->avatar_url;
+  }
+  return content;
 }
 
 Json nothing() { return Json::object(); }

@@ -36,6 +36,9 @@ struct SeenRoom {
 };
 Result<SeenRoom> seen_room(Services& services, const Call& call, std::size_t parameter);
 
+// Content of a join of this user: membership, and the profile's displayname and avatar_url where set.
+Json join_content(Services& services, const UserId& user);
+
 // {} as the answer.
 Json nothing();
 

@@ -50,7 +50,8 @@ void redact_event(Services& services, Call call, Reply reply) {
   // Power to redact is checked where redactions are applied; here only that the caller may redact this event at all.
   auto stored = services.database.rooms().event(*target);
   if (!stored) return reply.error(stored.error());
-  if (!*stored || (*stored)->event->room_id() != *room) return reply.error({ErrorCode::not_found, "no such event here"});
+  if (!*stored || (*stored)->event->room_id() != *room)
+    return reply.error({ErrorCode::not_found, "no such event here"});
   if ((*stored)->event->sender() != call.caller->user) {
     auto levels = services.reader.state_event(*room, "m.room.power_levels", "");
     if (!levels) return reply.error(levels.error());
@@ -109,7 +110,8 @@ void set_state(Services& services, Call call, Reply reply) {
   draft.state_key = call.parameters.size() > 2 ? call.parameters[2] : "";
   draft.content_json = dump(*call.body);
   if (draft.type == "m.room.canonical_alias") {
-    if (auto checked = check_canonical_alias(services, *room, *call.body); !checked) return reply.error(checked.error());
+    if (auto checked = check_canonical_alias(services, *room, *call.body); !checked)
+      return reply.error(checked.error());
   }
   submit(services, std::move(draft), std::move(reply));
 }

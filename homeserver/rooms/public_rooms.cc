@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+
 #include <nlohmann/json.hpp>
 
 #include "core/limits.h"
@@ -11,7 +12,8 @@ namespace skerry::homeserver {
 namespace {
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   return text;
 }
 
@@ -26,11 +28,13 @@ std::string state_string(const RoomReader& reader, const RoomId& room, const cha
 Result<Json> describe(storage::RoomStore& store, const RoomReader& reader, const RoomId& room) {
   auto members = store.members(room);
   if (!members) return tl::make_unexpected(members.error());
-  const auto joined = std::count_if(members->begin(), members->end(), [](const auto& m) { return m.membership == "join"; });
+  const auto joined =
+      std::count_if(members->begin(), members->end(), [](const auto& m) { return m.membership == "join"; });
   const std::string join_rule = state_string(reader, room, "m.room.join_rules", "join_rule");
   Json entry = {{"room_id", room.str()},
                 {"num_joined_members", joined},
-                {"world_readable", state_string(reader, room, "m.room.history_visibility", "history_visibility") == "world_readable"},
+                {"world_readable",
+                 state_string(reader, room, "m.room.history_visibility", "history_visibility") == "world_readable"},
                 {"guest_can_join", state_string(reader, room, "m.room.guest_access", "guest_access") == "can_join"},
                 {"join_rule", join_rule.empty() ? "invite" : join_rule}};
   const std::pair<const char*, std::string> optional[] = {
@@ -80,7 +84,8 @@ Result<Json> list_public_rooms(storage::Database& database, const RoomReader& re
   if (!query.since.empty()) {
     const char* end = query.since.data() + query.since.size();
     const auto [parsed_to, error] = std::from_chars(query.since.data(), end, first);
-    if (error != std::errc{} || parsed_to != end) return fail(ErrorCode::invalid_param, "since is not a token of this server");
+    if (error != std::errc{} || parsed_to != end)
+      return fail(ErrorCode::invalid_param, "since is not a token of this server");
   }
   auto published = database.rooms().published_rooms();
   if (!published) return tl::make_unexpected(published.error());
@@ -92,14 +97,15 @@ Result<Json> list_public_rooms(storage::Database& database, const RoomReader& re
     if (term.empty() || matches(*entry, term)) rooms.push_back(std::move(*entry));
   }
   std::sort(rooms.begin(), rooms.end(), [](const Json& a, const Json& b) {
-    const auto size_a = a.at("num_joined_members").get<std::int64_t>(), size_b = b.at("num_joined_members").get<std::int64_t>();
+    const auto size_a = a.at("num_joined_members").get<std::int64_t>(),
+               size_b = b.at("num_joined_members").get<std::int64_t>();
     return size_a != size_b ? size_a > size_b : a.at("room_id") < b.at("room_id");
   });
   const std::size_t limit = query.limit == 0 ? 100 : std::min(query.limit, limits::page_events);
   first = std::min(first, rooms.size());
   const std::size_t last = std::min(first + limit, rooms.size());
   Json body = {{"chunk", Json(std::vector<Json>(rooms.begin() + static_cast<std::ptrdiff_t>(first),
-                                                 rooms.begin() + static_cast<std::ptrdiff_t>(last)))},
+                                                rooms.begin() + static_cast<std::ptrdiff_t>(last)))},
                {"total_room_count_estimate", rooms.size()}};
   if (last < rooms.size()) body["next_batch"] = std::to_string(last);
   if (first > 0) body["prev_batch"] = std::to_string(first > limit ? first - limit : 0);

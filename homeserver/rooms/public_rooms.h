@@ -11,16 +11,16 @@
 namespace skerry::homeserver {
 
 struct PublicRoomsQuery {
-  std::size_t limit = 100;        // at most limits::page_events; 0: none asked, the same as 100
-  std::string since;              // a token of an earlier answer
-  std::string search_term;        // looked for in name, topic and canonical alias, without case (ASCII)
+  std::size_t limit = 100;  // at most limits::page_events; 0: none asked, the same as 100
+  std::string since;        // a token of an earlier answer
+  std::string search_term;  // looked for in name, topic and canonical alias, without case (ASCII)
 
   static Result<PublicRoomsQuery> parse(const Json& body);  // bad_json
   Json json() const;                                        // as a request body
 };
 
-// {"chunk":..., "total_room_count_estimate":..., next_batch, prev_batch}: rooms with most members first. Errors: invalid_param
-// for a token that is not ours, storage.
+// {"chunk":..., "total_room_count_estimate":..., next_batch, prev_batch}: rooms with most members first. Errors:
+// invalid_param for a token that is not ours, storage.
 Result<Json> list_public_rooms(storage::Database& database, const RoomReader& reader, const PublicRoomsQuery& query);
 
 }  // namespace skerry::homeserver

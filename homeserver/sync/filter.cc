@@ -1,6 +1,7 @@
 #include "homeserver/sync/filter.h"
 
 #include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "core/limits.h"
@@ -41,10 +42,12 @@ bool contains(const std::vector<std::string>& list, std::string_view text) {
 Result<std::optional<std::vector<std::string>>> string_list(const Json& object, const char* key) {
   const Json* list = find_member(object, key);
   if (list == nullptr || list->is_null()) return std::nullopt;
-  if (!list->is_array()) return fail(ErrorCode::bad_json, std::string("filter: ") + key + " must be an array of strings");
+  if (!list->is_array())
+    return fail(ErrorCode::bad_json, std::string("filter: ") + key + " must be an array of strings");
   std::vector<std::string> strings;
   for (const Json& item : *list) {
-    if (!item.is_string()) return fail(ErrorCode::bad_json, std::string("filter: ") + key + " must be an array of strings");
+    if (!item.is_string())
+      return fail(ErrorCode::bad_json, std::string("filter: ") + key + " must be an array of strings");
     strings.push_back(item.get<std::string>());
   }
   return strings;
@@ -93,7 +96,8 @@ bool EventFilter::wants_room(std::string_view room) const {
 }
 
 bool EventFilter::wants(const Event& event) const {
-  if (!wants_type(event.type()) || !wants_sender(event.sender().str()) || !wants_room(event.room_id().str())) return false;
+  if (!wants_type(event.type()) || !wants_sender(event.sender().str()) || !wants_room(event.room_id().str()))
+    return false;
   return !contains_url || *contains_url == (find_string(event.content(), "url") != nullptr);
 }
 

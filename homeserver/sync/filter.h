@@ -14,20 +14,20 @@ namespace skerry::homeserver {
 
 // An EventFilter or RoomEventFilter. Absent lists include everything; exclusions win.
 struct EventFilter {
-  std::optional<std::vector<std::string>> types;      // `*` matches any sequence
+  std::optional<std::vector<std::string>> types;  // `*` matches any sequence
   std::vector<std::string> not_types;
   std::optional<std::vector<std::string>> senders;
   std::vector<std::string> not_senders;
   std::optional<std::vector<std::string>> rooms;
   std::vector<std::string> not_rooms;
   std::optional<bool> contains_url;
-  std::size_t limit = 10;                              // at most limits::page_events
+  std::size_t limit = 10;  // at most limits::page_events
   bool lazy_load_members = false;
 
   bool wants_type(std::string_view type) const;
   bool wants_sender(std::string_view sender) const;
   bool wants_room(std::string_view room) const;
-  bool wants(const Event& event) const;                // type, sender, room and contains_url
+  bool wants(const Event& event) const;  // type, sender, room and contains_url
 };
 
 struct Filter {

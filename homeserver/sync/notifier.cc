@@ -25,7 +25,8 @@ struct Notifier::Impl {
   std::map<storage::StreamPosition, std::vector<UserId>> not_yet_visible;
 
   // Takes the subscribers of these users out. REQUIRES: `lock` holds the mutex.
-  void take(const std::unique_lock<std::mutex>& lock, const std::vector<UserId>& users, std::vector<SubscriberPtr>& out) {
+  void take(const std::unique_lock<std::mutex>& lock, const std::vector<UserId>& users,
+            std::vector<SubscriberPtr>& out) {
     (void)lock;
     for (const UserId& user : users) {
       auto found = subscribers.find(user);
@@ -74,7 +75,8 @@ Notifier::Subscription Notifier::subscribe(const UserId& user, std::function<voi
     std::scoped_lock lock(impl_->mutex);
     impl_->subscribers[user].insert(subscriber);
   }
-  // The notifier alone owns the subscriber, so that what `reached` holds may own the handle. The handle's end takes it out.
+  // The notifier alone owns the subscriber, so that what `reached` holds may own the handle. The handle's end takes it
+  // out.
   return std::shared_ptr<void>(nullptr, [weak_impl = std::weak_ptr<Impl>(impl_),
                                          weak_subscriber = std::weak_ptr<Subscriber>(subscriber)](void*) {
     auto impl = weak_impl.lock();

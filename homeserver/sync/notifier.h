@@ -16,8 +16,8 @@ class Notifier {
   Notifier();
   ~Notifier();
 
-  // Something at `position` concerns these users. Their subscriptions are told once the position is visible (see advance_to):
-  // at once when it already is, else when it becomes so, so that whoever wakes can read what woke it.
+  // Something at `position` concerns these users. Their subscriptions are told once the position is visible (see
+  // advance_to): at once when it already is, else when it becomes so, so that whoever wakes can read what woke it.
   void notify(storage::StreamPosition position, const std::vector<UserId>& users);
 
   // Everything up to `position` is visible: wired to StreamStore::on_advance. Never goes back.

@@ -1,6 +1,7 @@
 #include "homeserver/sync/room_sync.h"
 
 #include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "homeserver/sync/tokens.h"
@@ -9,7 +10,7 @@ namespace skerry::homeserver {
 
 namespace {
 
-constexpr int max_timeline_pages = 10;    // how far to look for events that a filter wants
+constexpr int max_timeline_pages = 10;  // how far to look for events that a filter wants
 constexpr int max_membership_changes = 100;
 constexpr std::size_t heroes = 5;
 const char* const member_type = "m.room.member";
@@ -18,7 +19,13 @@ const char* const member_type = "m.room.member";
 
 RoomSync::RoomSync(storage::Database& database, RoomReader& reader, const Typing& typing, UnreadCounter& unread,
                    const SyncRequest& request, storage::StreamPosition now, std::int64_t now_ms, const RoomId& room)
-    : database_(database), reader_(reader), typing_(typing), unread_(unread), request_(request), now_(now), now_ms_(now_ms),
+    : database_(database),
+      reader_(reader),
+      typing_(typing),
+      unread_(unread),
+      request_(request),
+      now_(now),
+      now_ms_(now_ms),
       room_(room) {}
 
 Result<Json> RoomSync::joined(const storage::Membership& membership, const Json& room_account_data, bool* worth) {
@@ -55,7 +62,8 @@ Result<Json> RoomSync::joined(const storage::Membership& membership, const Json&
       {request_.use_state_after ? "state_after" : "state", {{"events", std::move(*state)}}},
       {"ephemeral", {{"events", std::move(*passing)}}},
       {"account_data", {{"events", room_account_data}}},
-      {"unread_notifications", {{"notification_count", counts->notifications}, {"highlight_count", counts->highlights}}},
+      {"unread_notifications",
+       {{"notification_count", counts->notifications}, {"highlight_count", counts->highlights}}},
   };
   const bool members_changed =
       members_in_state > 0 || std::any_of(shown->events.begin(), shown->events.end(),
@@ -98,7 +106,8 @@ Result<Json> RoomSync::left(const storage::Membership& membership, bool* worth) 
               {"account_data", {{"events", Json::array()}}}};
 }
 
-// A client that was joined at `since` and is now, without having left between, gets changes only; any other a whole room.
+// A client that was joined at `since` and is now, without having left between, gets changes only; any other a whole
+// room.
 Result<bool> RoomSync::was_joined_at_since(const storage::Membership& membership) {
   if (!request_.since) return false;
   if (membership.position <= *request_.since) return true;
@@ -136,7 +145,8 @@ Result<RoomSync::Timeline> RoomSync::timeline(storage::StreamPosition from, stor
       result.before = page->events.front().topological;
       end = page->events.front().position.value_or(1) - 1;
     }
-    kept.insert(kept.end(), std::make_move_iterator(result.events.begin()), std::make_move_iterator(result.events.end()));
+    kept.insert(kept.end(), std::make_move_iterator(result.events.begin()),
+                std::make_move_iterator(result.events.end()));
     result.events = std::move(kept);
     if (!page->limited || result.events.size() >= filter.limit) break;
   }
@@ -188,12 +198,14 @@ void RoomSync::drop_unneeded_members(const Timeline& timeline, Keys& keys) const
 void RoomSync::add_lazy_members(const Timeline& timeline, const StateMap& at_end, Keys& keys) const {
   std::set<std::string> in_timeline;
   for (const auto& stored : timeline.events) {
-    if (stored.event->type() == member_type && stored.event->state_key()) in_timeline.insert(*stored.event->state_key());
+    if (stored.event->type() == member_type && stored.event->state_key())
+      in_timeline.insert(*stored.event->state_key());
   }
   for (const auto& stored : timeline.events) {
     const std::string& sender = stored.event->sender().str();
     if (in_timeline.contains(sender)) continue;
-    if (auto found = at_end.find({member_type, sender}); found != at_end.end()) keys.emplace(found->first, found->second);
+    if (auto found = at_end.find({member_type, sender}); found != at_end.end())
+      keys.emplace(found->first, found->second);
   }
 }
 

@@ -35,7 +35,8 @@ class RoomSync {
   // What a client must be told so that, with the timeline applied afterwards, it ends with the state at `to`.
   Result<Keys> state_before_timeline(const Timeline& timeline, storage::StreamPosition from, storage::StreamPosition to,
                                      const StateMap& at_end, bool full);
-  Result<Keys> state_at_end(storage::StreamPosition from, storage::StreamPosition to, const StateMap& at_end, bool full);
+  Result<Keys> state_at_end(storage::StreamPosition from, storage::StreamPosition to, const StateMap& at_end,
+                            bool full);
   void add_lazy_members(const Timeline& timeline, const StateMap& at_end, Keys& keys) const;
   void drop_unneeded_members(const Timeline& timeline, Keys& keys) const;
   Result<Json> state_events(const Keys& keys, std::size_t* members);

@@ -1,6 +1,7 @@
 #include "homeserver/sync/sync_builder.h"
 
 #include <map>
+
 #include <nlohmann/json.hpp>
 
 #include "homeserver/sync/room_sync.h"
@@ -15,7 +16,8 @@ struct AccountData {
   std::map<RoomId, Json> rooms;
 };
 
-Result<AccountData> account_data(storage::AccountStore& store, const SyncRequest& request, storage::StreamPosition now) {
+Result<AccountData> account_data(storage::AccountStore& store, const SyncRequest& request,
+                                 storage::StreamPosition now) {
   auto entries = store.account_data_since(request.user, request.since.value_or(0), now);
   if (!entries) return tl::make_unexpected(entries.error());
   AccountData result;
@@ -78,7 +80,8 @@ struct Rooms {
 SyncBuilder::SyncBuilder(storage::Database& database, RoomReader& reader, const Typing& typing, UnreadCounter& unread)
     : database_(database), reader_(reader), typing_(typing), unread_(unread) {}
 
-Result<Json> SyncBuilder::build(const SyncRequest& request, storage::StreamPosition now, std::int64_t now_ms, bool* empty) {
+Result<Json> SyncBuilder::build(const SyncRequest& request, storage::StreamPosition now, std::int64_t now_ms,
+                                bool* empty) {
   auto data = account_data(database_.accounts(), request, now);
   if (!data) return tl::make_unexpected(data.error());
   auto memberships = database_.rooms().memberships_of(request.user);
@@ -111,7 +114,8 @@ Result<Json> SyncBuilder::build(const SyncRequest& request, storage::StreamPosit
       } else {
         rooms.knock[id] = stripped_entry("knock_state", std::move(*state));
       }
-    } else if (!membership.forgotten && is_new(membership.position) && (request.since || request.filter.include_leave)) {
+    } else if (!membership.forgotten && is_new(membership.position) &&
+               (request.since || request.filter.include_leave)) {
       auto entry = room.left(membership, &worth);
       if (!entry) return tl::make_unexpected(entry.error());
       if (worth) rooms.leave[id] = std::move(*entry);

@@ -26,8 +26,8 @@ struct SyncRequest {
 class SyncBuilder {
  public:
   SyncBuilder(storage::Database& database, RoomReader& reader, const Typing& typing, UnreadCounter& unread);
-  // The response up to position `now`, next_batch included. `*empty` becomes true when nothing in it is worth waking a client
-  // for. Errors: storage.
+  // The response up to position `now`, next_batch included. `*empty` becomes true when nothing in it is worth waking a
+  // client for. Errors: storage.
   Result<Json> build(const SyncRequest& request, storage::StreamPosition now, std::int64_t now_ms, bool* empty);
 
  private:

@@ -1,4 +1,5 @@
-// The tokens that clients hand back: `s<position>` names a place in the stream, `t<depth>_<order>` one in a room's history.
+// The tokens that clients hand back: `s<position>` names a place in the stream, `t<depth>_<order>` one in a room's
+// history.
 #pragma once
 
 #include <optional>
@@ -15,6 +16,7 @@ std::optional<storage::StreamPosition> parse_stream_token(std::string_view token
 
 std::string topological_token(storage::TopologicalPosition position);
 // Either kind: a stream token means the room's history at that position. Errors: invalid_param, storage.
-Result<storage::TopologicalPosition> parse_history_token(std::string_view token, const RoomId& room, storage::RoomStore& store);
+Result<storage::TopologicalPosition> parse_history_token(std::string_view token, const RoomId& room,
+                                                         storage::RoomStore& store);
 
 }  // namespace skerry::homeserver

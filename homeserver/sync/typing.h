@@ -16,7 +16,8 @@ namespace skerry::homeserver {
 class Typing {
  public:
   // `changed` is called with room and position after each change, timeouts included.
-  Typing(storage::StreamStore& stream, net::Scheduler& scheduler, std::function<void(const RoomId&, storage::StreamPosition)> changed);
+  Typing(storage::StreamStore& stream, net::Scheduler& scheduler,
+         std::function<void(const RoomId&, storage::StreamPosition)> changed);
   ~Typing();
   void set(const RoomId& room, const UserId& user, bool typing, std::chrono::milliseconds timeout);
   // The users typing in a room, when that changed after `since`.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+
 #include <nlohmann/json.hpp>
 
 namespace skerry::homeserver {
@@ -58,7 +59,8 @@ struct UnreadCounter::Impl {
   Notice judge(const UserId& user, const Event& event) const {
     if (event.sender() == user) return Notice::none;
     const std::string* relation = nullptr;
-    if (const Json* relates = find_object(event.content(), "m.relates_to")) relation = find_string(*relates, "rel_type");
+    if (const Json* relates = find_object(event.content(), "m.relates_to"))
+      relation = find_string(*relates, "rel_type");
     if (relation != nullptr && *relation == "m.replace") return Notice::none;  // .m.rule.suppress_edits
     const std::string* kind = find_string(event.content(), "msgtype");
     if (event.type() == "m.room.message" && kind != nullptr && *kind == "m.notice") return Notice::none;

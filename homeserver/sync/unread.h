@@ -1,4 +1,5 @@
-// How many messages of a room a user has not read, by the predefined push rules. Client-server API, 'Receiving notifications'.
+// How many messages of a room a user has not read, by the predefined push rules. Client-server API, 'Receiving
+// notifications'.
 #pragma once
 
 #include <memory>

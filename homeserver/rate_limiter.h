@@ -1,0 +1,33 @@
+// Token buckets for what clients do too often. Client-server API, 'Rate limiting'.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/ids.h"
+#include "homeserver/config.h"
+#include "net/runtime.h"
+
+namespace skerry::homeserver {
+
+// Thread-safe; bounded in the number of buckets. Each call takes one token; nothing means go on, else how long to wait.
+class RateLimiter {
+ public:
+  using Wait = std::optional<std::chrono::milliseconds>;
+
+  RateLimiter(net::Clock& clock, Config::RateLimits limits);
+  ~RateLimiter();
+
+  Wait login(const std::string& peer_address, const std::string& user);
+  Wait registration(const std::string& peer_address);
+  Wait message(const UserId& user);
+  Wait join(const UserId& user);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace skerry::homeserver
