@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,25 +30,22 @@ std::optional<std::string> base64_decode(std::string_view text);
 // Takes the same time whatever differs; lengths may leak.
 bool equal_constant_time(std::string_view a, std::string_view b);
 
-// A server's signing key. The seed is wiped when it goes.
+// A server's signing key: an Ed25519 key pair with its key id. Copies share one key; its seed is wiped when the last goes.
+// Thread-safe.
 class SigningKey {
  public:
   // From 32 random bytes. REQUIRES: seed.size() == 32.
   static SigningKey from_seed(KeyId id, std::string_view seed);
-  SigningKey(const SigningKey&) = default;
-  SigningKey& operator=(const SigningKey&) = default;
-  ~SigningKey();
 
-  const KeyId& id() const { return id_; }
-  const Ed25519PublicKey& public_key() const { return public_; }
-  const std::string& seed() const { return seed_; }
-  Ed25519Signature sign(std::string_view message) const;  // thread-safe
+  const KeyId& id() const;
+  const Ed25519PublicKey& public_key() const;
+  const std::string& seed() const;
+  Ed25519Signature sign(std::string_view message) const;
 
  private:
-  SigningKey(KeyId id, std::string seed);
-  KeyId id_;
-  std::string seed_;
-  Ed25519PublicKey public_{};
+  struct Pair;
+  explicit SigningKey(std::shared_ptr<const Pair> pair);
+  std::shared_ptr<const Pair> pair_;
 };
 
 bool ed25519_verify(const Ed25519PublicKey& key, std::string_view message, std::string_view signature);  // thread-safe

@@ -1,0 +1,132 @@
+#include "core/crypto.h"
+
+#include <memory>
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+namespace skerry {
+namespace {
+
+struct FreeContext {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+struct FreeKey {
+  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+};
+using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
+
+const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+
+// These primitives fail only when OpenSSL lacks memory or its default provider: nothing that a caller could mend.
+void demand(bool ok) {
+  if (!ok) throw std::runtime_error("OpenSSL could not perform a basic operation");
+}
+
+}  // namespace
+
+Sha256 sha256(std::string_view bytes) {
+  // A fetched algorithm and a reused context are three times as fast as EVP_Digest. Never freed: needed until the end.
+  static EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local const Context context(EVP_MD_CTX_new());
+  demand(algorithm != nullptr && context != nullptr);
+  Sha256 digest{};
+  demand(EVP_DigestInit_ex2(context.get(), algorithm, nullptr) == 1 &&
+         EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1 &&
+         EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1);
+  return digest;
+}
+
+std::string hmac_sha1_hex(std::string_view key, std::string_view message) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
+  std::size_t length = 0;
+  demand(EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA1", nullptr, key.data(), key.size(), bytes_of(message), message.size(),
+                   mac.data(), mac.size(), &length) != nullptr);
+  std::string hex;
+  for (std::size_t i = 0; i < length; ++i) {
+    hex += "0123456789abcdef"[mac[i] >> 4];
+    hex += "0123456789abcdef"[mac[i] & 0xF];
+  }
+  return hex;
+}
+
+bool equal_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+struct SigningKey::Pair {
+  Pair(KeyId key_id, std::string_view key_seed)
+      : id(std::move(key_id)),
+        seed(key_seed),
+        key(EVP_PKEY_new_raw_private_key_ex(nullptr, "ED25519", nullptr, bytes_of(seed), seed.size())) {
+    std::size_t length = public_key.size();
+    demand(key != nullptr && EVP_PKEY_get_raw_public_key(key.get(), public_key.data(), &length) == 1);
+  }
+  Pair(const Pair&) = delete;
+  Pair& operator=(const Pair&) = delete;
+  ~Pair() { OPENSSL_cleanse(seed.data(), seed.size()); }
+
+  KeyId id;
+  std::string seed;
+  Key key;
+  Ed25519PublicKey public_key{};
+};
+
+SigningKey::SigningKey(std::shared_ptr<const Pair> pair) : pair_(std::move(pair)) {}
+
+SigningKey SigningKey::from_seed(KeyId id, std::string_view seed) {
+  return SigningKey(std::make_shared<const Pair>(std::move(id), seed));
+}
+
+const KeyId& SigningKey::id() const { return pair_->id; }
+const Ed25519PublicKey& SigningKey::public_key() const { return pair_->public_key; }
+const std::string& SigningKey::seed() const { return pair_->seed; }
+
+Ed25519Signature SigningKey::sign(std::string_view message) const {
+  const Context context(EVP_MD_CTX_new());
+  Ed25519Signature signature{};
+  std::size_t length = signature.size();
+  demand(context != nullptr &&
+         EVP_DigestSignInit_ex(context.get(), nullptr, nullptr, nullptr, nullptr, pair_->key.get(), nullptr) == 1 &&
+         EVP_DigestSign(context.get(), signature.data(), &length, bytes_of(message), message.size()) == 1);
+  return signature;
+}
+
+bool ed25519_verify(const Ed25519PublicKey& key, std::string_view message, std::string_view signature) {
+  if (signature.size() != Ed25519Signature{}.size()) return false;
+  const Key public_key(EVP_PKEY_new_raw_public_key_ex(nullptr, "ED25519", nullptr, key.data(), key.size()));
+  if (public_key == nullptr) return false;
+  const Context context(EVP_MD_CTX_new());
+  demand(context != nullptr);
+  return EVP_DigestVerifyInit_ex(context.get(), nullptr, nullptr, nullptr, nullptr, public_key.get(), nullptr) == 1 &&
+         EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message), message.size()) == 1;
+}
+
+Result<void> sign_json(Json& object, std::string_view signer, const SigningKey& key) {
+  const auto text = canonical_json_without(object, {"signatures", "unsigned"});
+  if (!text) return tl::make_unexpected(text.error());
+  const Json* signatures = find_member(object, "signatures");
+  const Json* of_signer = signatures == nullptr ? nullptr : find_member(*signatures, signer);
+  if ((signatures != nullptr && !signatures->is_object()) || (of_signer != nullptr && !of_signer->is_object())) {
+    return fail(ErrorCode::bad_json, "signatures is not an object of objects");
+  }
+  const Ed25519Signature signature = key.sign(*text);
+  const std::string_view bytes(reinterpret_cast<const char*>(signature.data()), signature.size());
+  object["signatures"][std::string(signer)][key.id().str()] = base64_encode(bytes);
+  return {};
+}
+
+bool verify_json(const Json& object, std::string_view signer, const KeyId& key_id, const Ed25519PublicKey& key) {
+  const Json* signatures = find_object(object, "signatures");
+  const Json* of_signer = signatures == nullptr ? nullptr : find_object(*signatures, signer);
+  const std::string* encoded = of_signer == nullptr ? nullptr : find_string(*of_signer, key_id.str());
+  if (encoded == nullptr || key_id.algorithm() != "ed25519") return false;
+  const auto signature = base64_decode(*encoded);
+  const auto text = canonical_json_without(object, {"signatures", "unsigned"});
+  return signature && text && ed25519_verify(key, *text, *signature);
+}
+
+}  // namespace skerry
