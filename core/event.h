@@ -23,8 +23,8 @@ using EventPtr = std::shared_ptr<const Event>;
 // Thread-safe: nothing changes after construction.
 class Event {
  public:
-  // From an object that passed check_format. Computes the event id. For version 12 create events the room id is derived.
-  // Errors: bad_json.
+  // From an object that passed check_format. Computes the event id. For version 12 create events the room id is
+  // derived. Errors: bad_json.
   static Result<EventPtr> make(const RoomRules& rules, Json pdu);
   // From canonical text of this server's own database, with the id it was stored under. Errors: internal.
   static Result<EventPtr> from_stored(EventId id, std::string canonical_text);
@@ -43,13 +43,14 @@ class Event {
   const Json& content() const;
   std::int64_t origin_server_ts_ms() const;
   std::int64_t depth() const;
-  const std::vector<EventId>& prev_events() const;
-  const std::vector<EventId>& auth_events() const;
-  // The event that this redacts, from `redacts` or content.redacts as the version says; empty when none.
-  const EventId& redacts() const;
+  const std::vector<EventId>& prev_events() const;  // each once
+  const std::vector<EventId>& auth_events() const;  // as cited
+  // The event that this m.room.redaction redacts, from `redacts` or content.redacts as the version says; empty when
+  // none.
+  const EventId& redacts(const RoomRules& rules) const;
   // content.membership of an m.room.member event, else "".
   std::string_view membership() const;
-  // The whole PDU as it goes over federation: canonical, with hashes and signatures, without `unsigned` and event_id.
+  // The whole PDU as it goes over federation: canonical, with hashes and signatures, without `unsigned`.
   const std::string& canonical_text() const;
   Json pdu() const;  // canonical_text, parsed
 
@@ -59,8 +60,8 @@ class Event {
   std::unique_ptr<Fields> fields_;
 };
 
-// The shape that a version demands of a PDU, from anywhere: types, sizes (65,536 bytes canonical), id grammar, counts of
-// prev_events and auth_events. Errors: bad_json, too_large. Pure.
+// The shape that a version demands of a PDU, from anywhere: types, sizes (65,536 bytes canonical), nesting, id grammar,
+// counts of prev_events and auth_events. Errors: bad_json, too_large. Pure.
 Result<void> check_format(const RoomRules& rules, const Json& pdu);
 
 // What redaction leaves of a PDU ('Redactions' of the version). Idempotent.
@@ -82,14 +83,14 @@ struct KnownKey {
 // A known key, or nothing. Must not fetch.
 using KeyLookup = std::function<std::optional<KnownKey>(const ServerName&, const KeyId&)>;
 
-// The servers that must have signed: the sender's; for joins with join_authorised_via_users_server that user's as well;
-// not the sender's for third-party invites.
+// The servers that must have signed a PDU that passed check_format: the sender's, but for third-party invites, which
+// may come from any server; and for memberships with join_authorised_via_users_server that user's as well.
 std::vector<ServerName> required_signers(const RoomRules& rules, const Json& pdu);
 
 enum class EventIntegrity {
   good,           // signatures and hash hold
   hash_mismatch,  // signatures hold, the content hash does not: use the redacted form
-  bad_signature,  // drop
+  bad_signature,  // a required signer did not sign, or a signature is wrong: drop
   missing_key,    // a key was not known: fetch it and ask again
 };
 struct IntegrityReport {
@@ -97,6 +98,9 @@ struct IntegrityReport {
   // For missing_key: which.
   std::vector<std::pair<ServerName, KeyId>> missing;
 };
+// Checks signatures, then the content hash, of a PDU that passed check_format. Of each required signer at least one
+// known key must have signed, and no known key's signature may be wrong; unknown keys and algorithms are passed over. A
+// key whose validity ended before origin_server_ts counts as not known: a newer answer of its server may know better.
 IntegrityReport verify_event(const RoomRules& rules, const Json& pdu, const KeyLookup& keys);
 
 }  // namespace skerry

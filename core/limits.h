@@ -17,10 +17,12 @@ inline constexpr std::size_t event_type_bytes = 255;
 inline constexpr std::size_t state_key_bytes = 255;
 inline constexpr std::size_t prev_events = 20;
 inline constexpr std::size_t auth_events = 10;
+inline constexpr std::size_t event_key_ids = 8;                   // key ids of one signer that are looked at
 inline constexpr std::int64_t max_depth = 9'007'199'254'740'991;  // 2^53 - 1, canonical JSON's largest integer
 
-// JSON at the edge.
+// JSON at the edge. Events nest less, so that what wraps them (a transaction, a /sync answer) stays within json_depth.
 inline constexpr std::size_t json_depth = 100;
+inline constexpr std::size_t event_json_depth = 80;
 
 // Transactions (server-server API, 'Transactions').
 inline constexpr std::size_t transaction_pdus = 50;
@@ -28,9 +30,10 @@ inline constexpr std::size_t transaction_edus = 100;
 
 // HTTP server.
 inline constexpr std::size_t request_head_bytes = 16'384;
-inline constexpr std::size_t request_body_bytes = 1'048'576;              // client requests
-inline constexpr std::size_t federation_body_bytes = 25 * 1'048'576;      // server requests: send_join answers are checked apart
-inline constexpr std::chrono::seconds request_head_time{15};              // also idle time between requests
+inline constexpr std::size_t request_body_bytes = 1'048'576;  // client requests
+inline constexpr std::size_t federation_body_bytes =
+    25 * 1'048'576;                                           // server requests: send_join answers are checked apart
+inline constexpr std::chrono::seconds request_head_time{15};  // also idle time between requests
 inline constexpr std::chrono::seconds request_body_time{60};
 inline constexpr std::size_t connections_per_listener = 16'384;
 
