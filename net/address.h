@@ -9,8 +9,8 @@
 
 namespace skerry::net {
 
-// Private, loopback, link-local, multicast, documentation, carrier-grade NAT, unspecified, IPv4-mapped forms of these ... are
-// refused unless inside an allowed range. Thread-safe: immutable.
+// Private, loopback, link-local, multicast, documentation, carrier-grade NAT, unspecified, IPv4-mapped forms of these
+// ... are refused unless inside an allowed range. Thread-safe: immutable.
 class AddressPolicy {
  public:
   // Ranges as "127.0.0.0/8", "::1/128". Errors: invalid_param naming the range.

@@ -37,7 +37,7 @@ struct HttpResponse {
 class Responder {
  public:
   using Send = std::function<void(HttpResponse)>;
-  explicit Responder(Send send, std::shared_ptr<const bool> closed = {});
+  explicit Responder(Send send);
   Responder(Responder&&) noexcept;
   Responder& operator=(Responder&&) noexcept;
   ~Responder();
@@ -45,6 +45,7 @@ class Responder {
   void respond(HttpResponse response);
 
  private:
+  static HttpResponse dropped();  // an empty 500: the server fills in its error body
   Send send_;
 };
 

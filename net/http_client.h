@@ -22,8 +22,8 @@ struct Endpoint {
   std::string connect_host;  // name or literal IP to connect to (names go through the resolver)
   std::uint16_t port = 0;
   bool tls = true;
-  std::string host_header;   // e.g. "example.org:8448"
-  std::string tls_name;      // name or IP that the certificate must carry; also SNI when a name
+  std::string host_header;  // e.g. "example.org:8448"
+  std::string tls_name;     // name or IP that the certificate must carry; also SNI when a name
 };
 
 struct OutgoingRequest {
@@ -38,20 +38,21 @@ struct OutgoingRequest {
 
 struct HttpClientOptions {
   TrustOptions trust;
-  AddressPolicy policy;        // every address is asked before a connection to it
-  std::string bind_address;    // local address of outgoing sockets; empty: any
+  AddressPolicy policy;      // every address is asked before a connection to it
+  std::string bind_address;  // local address of outgoing sockets; empty: any
   std::size_t idle_connections_per_endpoint = 4;
   std::chrono::seconds idle_time{60};
 };
 
-// Thread-safe. Redirects are not followed. A request that was not answered on a reused connection before a byte of the answer
-// came is repeated once on a fresh one only if its method is idempotent (GET, PUT, DELETE, OPTIONS).
+// Thread-safe. Redirects are not followed. A request that was not answered on a reused connection before a byte of the
+// answer came is repeated once on a fresh one only if its method is idempotent (GET, PUT, DELETE, OPTIONS).
 class HttpClient {
  public:
   HttpClient(Io& io, Resolver& resolver, HttpClientOptions options);
   ~HttpClient();  // pending callbacks are called with `cancelled`
 
-  // `done` runs on an Io thread and must not block. Errors: unreachable, timeout, too_large, cancelled; any HTTP status is a value.
+  // `done` runs on an Io thread and must not block. Errors: unreachable, timeout, too_large, cancelled; any HTTP status
+  // is a value.
   void send(OutgoingRequest request, std::function<void(Result<HttpResponse>)> done);
   // The same, waiting. Not from an Io thread.
   Result<HttpResponse> call(OutgoingRequest request);
@@ -61,7 +62,8 @@ class HttpClient {
   std::shared_ptr<Impl> impl_;
 };
 
-// "http://127.0.0.1:8008/base" and "https://..." into an endpoint and a base path (without trailing slash). Errors: invalid_param.
+// "http://127.0.0.1:8008/base" and "https://..." into an endpoint and a base path (without trailing slash). Errors:
+// invalid_param.
 struct ParsedUrl {
   Endpoint endpoint;
   std::string base_path;

@@ -16,16 +16,17 @@
 namespace skerry::net {
 
 struct Listener {
-  std::string address;               // literal IP
-  std::uint16_t port = 0;            // 0: any free port, see HttpServer::port()
-  std::optional<TlsIdentity> tls;    // absent: plain
+  std::string address;             // literal IP
+  std::uint16_t port = 0;          // 0: any free port, see HttpServer::port()
+  std::optional<TlsIdentity> tls;  // absent: plain
 };
 
 struct HttpServerOptions {
   std::vector<Listener> listeners;
   // Largest body of a request, asked when its head is read. A larger one is answered by `too_large`.
   std::function<std::size_t(const HttpRequest& head)> body_limit;
-  // The answers to what never reaches the handler: 400 malformed head, 408 too slow, 413 body, 431 head, 503 too many connections.
+  // The answers to what never reaches the handler: 400 malformed head, 408 too slow, 413 body, 431 head, 503 too many
+  // connections.
   std::function<HttpResponse(int status)> error_response;
   std::size_t connections_per_listener = 16'384;
 };
@@ -35,11 +36,13 @@ class HttpServer {
  public:
   using Handler = std::function<void(HttpRequest, Responder)>;  // on an Io thread; must not block
 
-  // Binds and listens on all listeners, or on none. Errors: storage with address and reason (in use, no such address, bad certificate).
+  // Binds and listens on all listeners, or on none. Errors: storage with address and reason (in use, no such address,
+  // bad certificate).
   static Result<std::unique_ptr<HttpServer>> start(Io& io, HttpServerOptions options, Handler handler);
   virtual ~HttpServer() = default;  // stop()
   virtual std::uint16_t port(std::size_t listener) const = 0;
-  // Stops accepting; requests under way may end within `grace`; then all connections are closed. Blocks; not from an Io thread.
+  // Stops accepting; requests under way may end within `grace`; then all connections are closed. Blocks; not from an Io
+  // thread.
   virtual void stop(std::chrono::milliseconds grace) = 0;
 };
 

@@ -1,4 +1,5 @@
-// The log: lines to stderr, through spdlog. Never a token, key, password, message content or IP address at `info` and above.
+// The log: lines to stderr, through spdlog. Never a token, key, password, message content or IP address at `info` and
+// above.
 #pragma once
 
 #include <string>

@@ -13,7 +13,8 @@
 namespace skerry::net {
 
 struct ResolverOptions {
-  std::vector<std::string> servers;  // "127.1.0.53:5353"; empty: the system's (resolv.conf, and /etc/hosts for addresses)
+  std::vector<std::string>
+      servers;  // "127.1.0.53:5353"; empty: the system's (resolv.conf, and /etc/hosts for addresses)
   std::chrono::milliseconds timeout{5'000};
   std::size_t cache_entries = 4'096;
 };
@@ -33,7 +34,8 @@ class Resolver {
 
   // A and AAAA records, IPv4 first. Errors: unreachable (no such name, no data, server failure), timeout.
   void resolve_addresses(const std::string& host, std::function<void(Result<std::vector<std::string>>)> done);
-  // SRV records in the order in which to try them (RFC 2782). An empty list when the name has none; errors: timeout, unreachable.
+  // SRV records in the order in which to try them (RFC 2782). An empty list when the name has none; errors: timeout,
+  // unreachable.
   void resolve_srv(const std::string& name, std::function<void(Result<std::vector<SrvTarget>>)> done);
 
  private:

@@ -11,8 +11,9 @@
 
 namespace skerry::net {
 
-// Templates like "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}". A segment is literal or one parameter; a literal
-// beats a parameter. Paths are matched raw, then each parameter is percent-decoded. Immutable once built; thread-safe to read.
+// Templates like "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}". A segment is literal or one parameter; a
+// literal beats a parameter. Paths are matched raw, then each parameter is percent-decoded. Immutable once built;
+// thread-safe to read.
 class Router {
  public:
   Router();

@@ -25,8 +25,8 @@ class Random {
 class Scheduler {
  public:
   virtual ~Scheduler() = default;
-  // Runs `task` after `delay` on a thread of the scheduler; it must not block. Dropping or resetting the handle cancels it
-  // (a task that already began still ends).
+  // Runs `task` after `delay` on a thread of the scheduler; it must not block. Dropping or resetting the handle cancels
+  // it (a task that already began still ends).
   using Handle = std::shared_ptr<void>;
   [[nodiscard]] virtual Handle after(std::chrono::milliseconds delay, std::function<void()> task) = 0;
 };

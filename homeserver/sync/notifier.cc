@@ -77,7 +77,7 @@ Notifier::Subscription Notifier::subscribe(const UserId& user, std::function<voi
   }
   // The notifier alone owns the subscriber, so that what `reached` holds may own the handle. The handle's end takes it
   // out.
-  return std::shared_ptr<void>(nullptr, [weak_impl = std::weak_ptr<Impl>(impl_),
+  return std::shared_ptr<void>(subscriber.get(), [weak_impl = std::weak_ptr<Impl>(impl_),
                                          weak_subscriber = std::weak_ptr<Subscriber>(subscriber)](void*) {
     auto impl = weak_impl.lock();
     auto ended = weak_subscriber.lock();  // destroyed after the lock is released: what it holds may call back

@@ -1,0 +1,111 @@
+#include "net/worker_pool.h"
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <list>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "net/log.h"
+
+namespace skerry::net {
+
+namespace {
+
+constexpr std::chrono::seconds idle_time{10};
+
+}  // namespace
+
+struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
+  Impl(std::string pool_name, int most_threads, std::size_t most_queued)
+      : name(std::move(pool_name)), max_threads(most_threads), max_queued(most_queued) {}
+
+  const std::string name;
+  const int max_threads;
+  const std::size_t max_queued;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<std::function<void()>> queue;
+  std::list<std::thread> threads;  // all that were started and not yet joined
+  std::vector<std::thread> ended;  // to be joined by whoever comes next
+  int running = 0;
+  int idle = 0;
+  bool stopped = false;
+
+  // REQUIRES: mutex is held.
+  void start_thread() {
+    ++running;
+    threads.emplace_back();
+    auto place = std::prev(threads.end());
+    *place = std::thread([self = shared_from_this(), place] { self->work(place); });
+  }
+
+  void work(std::list<std::thread>::iterator place) {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      ++idle;
+      const bool woken = changed.wait_for(lock, idle_time, [this] { return stopped || !queue.empty(); });
+      --idle;
+      if (stopped) return;  // stop() joins this thread
+      if (!woken) break;
+      auto task = std::move(queue.front());
+      queue.pop_front();
+      lock.unlock();
+      run(task);
+      task = nullptr;  // what it holds ends here, outside the lock
+      lock.lock();
+    }
+    --running;
+    ended.push_back(std::move(*place));
+    threads.erase(place);
+  }
+
+  void run(const std::function<void()>& task) const {
+    try {
+      task();
+    } catch (const std::exception& error) {
+      log::error(name, std::string("a task ended with an exception: ") + error.what());
+    }
+  }
+};
+
+WorkerPool::WorkerPool(std::string name, int max_threads, std::size_t max_queued)
+    : impl_(std::make_shared<Impl>(std::move(name), max_threads, max_queued)) {}
+
+WorkerPool::~WorkerPool() { stop(); }
+
+bool WorkerPool::post(std::function<void()> task) {
+  std::vector<std::thread> to_join;
+  {
+    std::scoped_lock lock(impl_->mutex);
+    if (impl_->stopped || impl_->queue.size() >= impl_->max_queued) return false;
+    impl_->queue.push_back(std::move(task));
+    to_join.swap(impl_->ended);
+    if (static_cast<std::size_t>(impl_->idle) < impl_->queue.size() && impl_->running < impl_->max_threads) {
+      impl_->start_thread();
+    }
+  }
+  impl_->changed.notify_one();
+  for (std::thread& thread : to_join) thread.join();
+  return true;
+}
+
+void WorkerPool::stop() {
+  std::deque<std::function<void()>> dropped;
+  std::list<std::thread> threads;
+  std::vector<std::thread> ended;
+  {
+    std::scoped_lock lock(impl_->mutex);
+    impl_->stopped = true;
+    dropped.swap(impl_->queue);
+    threads.swap(impl_->threads);
+    ended.swap(impl_->ended);
+  }
+  impl_->changed.notify_all();
+  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : ended) thread.join();
+}
+
+}  // namespace skerry::net
