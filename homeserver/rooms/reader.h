@@ -1,6 +1,7 @@
 // Questions about rooms that several APIs ask, answered from the stores. Read-only, thread-safe.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,10 +40,19 @@ class RoomReader {
   // PDUs in full (`as_pdus`, for federation in v1.16 and later) or stripped events.
   Result<Json> stripped_state(const RoomId& room, bool as_pdus) const;
 
+  // The event as other servers get it: the redacted form when it was redacted.
+  Result<Json> federation_pdu(const storage::StoredEvent& event) const;
+
  private:
   storage::Database& database_;
   ServerName us_;
 };
+
+// 'Room History Visibility' for one user; what RoomReader::may_see answers. Errors: storage.
+Result<bool> user_may_see(storage::RoomStore& store, const UserId& user, const storage::StoredEvent& event);
+
+// m.room.server_acl: whether `content` allows the server. Pure.
+bool server_acl_allows(const Json& content, const ServerName& server);
 
 // The event as clients see it ('Room event format'): event_id, unsigned.age, transaction_id for its own device, redacted_because,
 // prev_content, membership; the redacted form when it was redacted. `with_room_id` is false inside /sync.

@@ -16,10 +16,10 @@
 
 namespace skerry::homeserver {
 
-// Thread-safe. All but known_key and fetch_keys wait for the other server, with a deadline: call them on the `outbound` pool
-// only, never in a room's turn. What comes back is not verified. Errors of all: unreachable, timeout, too_large, not_json,
-// remote_error; forbidden, not_found, incompatible_room_version, unable_to_authorise_join and unable_to_grant_join where the
-// other server says so.
+// Thread-safe. All but known_key and fetch_keys wait for the other server, with a deadline: call them on the `outbound`
+// pool only, never in a room's turn. What comes back is not verified. Errors of all: unreachable, timeout, too_large,
+// not_json, remote_error; forbidden, not_found, incompatible_room_version, unable_to_authorise_join and
+// unable_to_grant_join where the other server says so.
 class RemoteRooms {
  public:
   virtual ~RemoteRooms() = default;
@@ -31,8 +31,9 @@ class RemoteRooms {
 
   // -- events and states
   virtual Result<std::vector<Json>> get_missing_events(const ServerName& server, const RoomId& room,
-                                                       const std::vector<EventId>& earliest, const std::vector<EventId>& latest,
-                                                       std::size_t limit, std::int64_t min_depth) = 0;
+                                                       const std::vector<EventId>& earliest,
+                                                       const std::vector<EventId>& latest, std::size_t limit,
+                                                       std::int64_t min_depth) = 0;
   struct StateIds {
     std::vector<EventId> state;
     std::vector<EventId> auth_chain;
@@ -45,8 +46,8 @@ class RemoteRooms {
   virtual Result<State> state(const ServerName& server, const RoomId& room, const EventId& event) = 0;
   virtual Result<Json> event(const ServerName& server, const EventId& event) = 0;
   virtual Result<std::vector<Json>> event_auth(const ServerName& server, const RoomId& room, const EventId& event) = 0;
-  virtual Result<std::vector<Json>> backfill(const ServerName& server, const RoomId& room, const std::vector<EventId>& from,
-                                             std::size_t limit) = 0;
+  virtual Result<std::vector<Json>> backfill(const ServerName& server, const RoomId& room,
+                                             const std::vector<EventId>& from, std::size_t limit) = 0;
 
   // -- memberships
   struct Template {
@@ -62,11 +63,13 @@ class RemoteRooms {
     std::shared_ptr<const Json> event;  // null when the server did not return it
     std::vector<ServerName> servers_in_room;
   };
-  virtual Result<Joined> send_join(const ServerName& server, const RoomId& room, const EventId& event, const Json& pdu) = 0;
-  virtual Result<void> send_leave(const ServerName& server, const RoomId& room, const EventId& event, const Json& pdu) = 0;
+  virtual Result<Joined> send_join(const ServerName& server, const RoomId& room, const EventId& event,
+                                   const Json& pdu) = 0;
+  virtual Result<void> send_leave(const ServerName& server, const RoomId& room, const EventId& event,
+                                  const Json& pdu) = 0;
   // The invite as signed by the invited user's server.
-  virtual Result<Json> invite(const ServerName& server, const RoomId& room, const EventId& event, const std::string& room_version,
-                              const Json& pdu, const Json& invite_room_state) = 0;
+  virtual Result<Json> invite(const ServerName& server, const RoomId& room, const EventId& event,
+                              const std::string& room_version, const Json& pdu, const Json& invite_room_state) = 0;
 
   // -- aliases
   struct Directory {

@@ -1,0 +1,15 @@
+// The way of what this server's users send: transaction id, build, authorize, commit, answer. Promises that a
+// transaction id seen before answers the event it made, also while that one is still in flight.
+#pragma once
+
+#include "homeserver/rooms/engine.h"
+
+namespace skerry::homeserver {
+
+void send_local(const std::shared_ptr<Engine>& engine, EventDraft draft, std::function<void(Result<EventId>)> done);
+
+void create_local_room(const std::shared_ptr<Engine>& engine, const std::string& version, const UserId& creator,
+                       const std::string& create_content_json, std::vector<EventDraft> rest,
+                       std::function<void(Result<RoomId>)> done);
+
+}  // namespace skerry::homeserver
