@@ -35,8 +35,9 @@ using EventLookup = std::function<EventPtr(const EventId&)>;
 std::vector<StateKey> auth_event_keys(const RoomRules& rules, std::string_view type, const UserId& sender,
                                       const std::optional<std::string>& state_key, const Json& content);
 
-// Rules that look at the event's own auth_events: duplicates, entries that should not be there, rejected ones, another room's.
-// `auth_events` are the events cited, in order; `rejected` says whether one was rejected.
+// Rules that look at the event's own auth_events: duplicates, entries that should not be there, rejected ones, another
+// room's. `auth_events` are the events cited, in order, null for those not at hand; `rejected` says whether one was
+// rejected.
 AuthVerdict check_auth_events(const RoomRules& rules, const Event& event, const std::vector<EventPtr>& auth_events,
                               const std::function<bool(const EventId&)>& rejected);
 
@@ -46,12 +47,14 @@ AuthVerdict authorize(const RoomRules& rules, const Event& event, const EventPtr
 
 // Power as the rules see it. infinite_power for a version-12 creator.
 inline constexpr std::int64_t infinite_power = INT64_MAX;
-std::int64_t power_of_user(const RoomRules& rules, const UserId& user, const EventPtr& create, const EventPtr& power_levels);
+std::int64_t power_of_user(const RoomRules& rules, const UserId& user, const EventPtr& create,
+                           const EventPtr& power_levels);
 // Level needed to send this type.
 std::int64_t power_to_send(const RoomRules& rules, std::string_view type, bool is_state, const EventPtr& power_levels);
 // Level of `ban`, `kick`, `redact` (50 by default) or `invite` (0 by default).
 std::int64_t power_for_action(std::string_view action, const EventPtr& power_levels);
-// The creators: sender of the create event, and additional_creators where the version has them.
+// The creators: the sender of the create event (content.creator where the version has it) first, then
+// additional_creators where the version has them. Never empty.
 std::vector<UserId> room_creators(const RoomRules& rules, const Event& create);
 
 }  // namespace skerry

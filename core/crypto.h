@@ -22,16 +22,16 @@ Sha256 sha256(std::string_view bytes);
 // HMAC, for shared-secret registration. Lower-case hex of the SHA-1 MAC, as Synapse defines it.
 std::string hmac_sha1_hex(std::string_view key, std::string_view message);
 
-std::string base64_encode(std::string_view bytes);      // unpadded, standard alphabet (appendices, 'Unpadded Base64')
-std::string base64url_encode(std::string_view bytes);   // unpadded, URL-safe alphabet
+std::string base64_encode(std::string_view bytes);     // unpadded, standard alphabet (appendices, 'Unpadded Base64')
+std::string base64url_encode(std::string_view bytes);  // unpadded, URL-safe alphabet
 // Either alphabet, padded or not. Nothing on any other byte.
 std::optional<std::string> base64_decode(std::string_view text);
 
 // Takes the same time whatever differs; lengths may leak.
 bool equal_constant_time(std::string_view a, std::string_view b);
 
-// A server's signing key: an Ed25519 key pair with its key id. Copies share one key; its seed is wiped when the last goes.
-// Thread-safe.
+// A server's signing key: an Ed25519 key pair with its key id. Copies share one key; its seed is wiped when the last
+// goes. Thread-safe.
 class SigningKey {
  public:
   // From 32 random bytes. REQUIRES: seed.size() == 32.
@@ -50,8 +50,8 @@ class SigningKey {
 
 bool ed25519_verify(const Ed25519PublicKey& key, std::string_view message, std::string_view signature);  // thread-safe
 
-// Signing JSON (appendices, 'Signing JSON'): adds signatures[signer][key id] over the canonical text without `signatures` and
-// `unsigned`. Errors: bad_json when it has no canonical text; then `object` is unchanged.
+// Signing JSON (appendices, 'Signing JSON'): adds signatures[signer][key id] over the canonical text without
+// `signatures` and `unsigned`. Errors: bad_json when it has no canonical text; then `object` is unchanged.
 Result<void> sign_json(Json& object, std::string_view signer, const SigningKey& key);
 // True when signatures[signer][key_id] holds over `object`.
 bool verify_json(const Json& object, std::string_view signer, const KeyId& key_id, const Ed25519PublicKey& key);

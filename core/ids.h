@@ -11,8 +11,8 @@
 
 namespace skerry {
 
-// What all identifiers share: an immutable text. Default construction gives an empty id that equals no parsed one, so that
-// ids can stand in containers and aggregates; nothing else makes an id without parse().
+// What all identifiers share: an immutable text. Default construction gives an empty id that equals no parsed one, so
+// that ids can stand in containers and aggregates; nothing else makes an id without parse().
 template <class Self>
 class Id {
  public:
@@ -32,9 +32,9 @@ class ServerName : public Id<ServerName> {
  public:
   static Result<ServerName> parse(std::string_view text);
   ServerName() = default;
-  std::string host() const;           // without port; IPv6 without brackets
-  std::uint16_t port() const;         // 0 when none is written
-  bool is_ip_literal() const;         // IPv4 or bracketed IPv6
+  std::string host() const;    // without port; IPv6 without brackets
+  std::uint16_t port() const;  // 0 when none is written
+  bool is_ip_literal() const;  // IPv4 or bracketed IPv6
  private:
   using Id::Id;
 };
@@ -49,6 +49,7 @@ class UserId : public Id<UserId> {
   UserId() = default;
   std::string_view localpart() const;
   ServerName server() const;
+
  private:
   using Id::Id;
 };
@@ -58,6 +59,7 @@ class RoomId : public Id<RoomId> {
  public:
   static Result<RoomId> parse(std::string_view text);
   RoomId() = default;
+
  private:
   using Id::Id;
 };
@@ -67,6 +69,7 @@ class EventId : public Id<EventId> {
  public:
   static Result<EventId> parse(std::string_view text);
   EventId() = default;
+
  private:
   using Id::Id;
 };
@@ -77,6 +80,7 @@ class RoomAlias : public Id<RoomAlias> {
   static Result<RoomAlias> parse(std::string_view text);
   RoomAlias() = default;
   ServerName server() const;
+
  private:
   using Id::Id;
 };
@@ -87,15 +91,16 @@ class KeyId : public Id<KeyId> {
   static Result<KeyId> parse(std::string_view text);
   KeyId() = default;
   std::string_view algorithm() const;
+
  private:
   using Id::Id;
 };
 
 }  // namespace skerry
 
-#define SKERRY_HASH_ID(Type)                                                                     \
-  template <>                                                                                    \
-  struct std::hash<skerry::Type> {                                                               \
+#define SKERRY_HASH_ID(Type)                                                                                     \
+  template <>                                                                                                    \
+  struct std::hash<skerry::Type> {                                                                               \
     std::size_t operator()(const skerry::Type& id) const noexcept { return std::hash<std::string>{}(id.str()); } \
   };
 SKERRY_HASH_ID(ServerName)

@@ -3,9 +3,10 @@
 
 #include <cstddef>
 #include <initializer_list>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "core/result.h"
 
@@ -25,7 +26,8 @@ Result<Json> parse_untrusted(std::string_view text, JsonNumbers numbers);
 // Parses text that this program wrote itself (its database). Errors: internal.
 Result<Json> parse_stored(std::string_view text);
 
-// Canonical JSON: sorted keys, no white space, UTF-8 as is. Errors: bad_json when a float or an integer out of range is inside.
+// Canonical JSON: sorted keys, no white space, UTF-8 as is. Errors: bad_json when a float or an integer out of range is
+// inside.
 Result<std::string> canonical_json(const Json& value);
 // The same for an object without some of its members, as hashes and signatures need it. No copy of the object is made.
 Result<std::string> canonical_json_without(const Json& object, std::initializer_list<std::string_view> members);

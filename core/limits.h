@@ -18,6 +18,7 @@ inline constexpr std::size_t state_key_bytes = 255;
 inline constexpr std::size_t prev_events = 20;
 inline constexpr std::size_t auth_events = 10;
 inline constexpr std::size_t event_key_ids = 8;                   // key ids of one signer that are looked at
+inline constexpr std::size_t third_party_signature_checks = 100;  // of one third party invite (rule 5.4.1.7)
 inline constexpr std::int64_t max_depth = 9'007'199'254'740'991;  // 2^53 - 1, canonical JSON's largest integer
 
 // JSON at the edge. Events nest less, so that what wraps them (a transaction, a /sync answer) stays within json_depth.

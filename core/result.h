@@ -1,9 +1,11 @@
-// Results and errors. Domain code never sees HTTP: where an error meets a status and an errcode is homeserver/matrix_error.cc.
+// Results and errors. Domain code never sees HTTP: where an error meets a status and an errcode is
+// homeserver/matrix_error.cc.
 #pragma once
 
 #include <string>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <tl/expected.hpp>
 
 namespace skerry {
 
@@ -32,12 +34,12 @@ enum class ErrorCode {
   unable_to_authorise_join,   // restricted join: this server cannot tell
   unable_to_grant_join,       // restricted join: nobody here may invite
   bad_signature,              // an event's or a key's signature or hash does not hold
-  unreachable,                // another server could not be asked: refused, reset, name not resolved, certificate not good
-  timeout,                    // another server did not answer in time
-  remote_error,               // another server answered with an error or nonsense
-  storage,                    // the database or a file could not be read or written; nothing was changed
-  cancelled,                  // shutting down
-  internal,                   // a defect of this program
+  unreachable,   // another server could not be asked: refused, reset, name not resolved, certificate not good
+  timeout,       // another server did not answer in time
+  remote_error,  // another server answered with an error or nonsense
+  storage,       // the database or a file could not be read or written; nothing was changed
+  cancelled,     // shutting down
+  internal,      // a defect of this program
 };
 
 struct Error {

@@ -9,9 +9,10 @@
 
 namespace skerry {
 
-// The resolution of the states `forks`. `events` finds any event of the auth chains; `rejected` says whether one was rejected.
-// REQUIRES: forks is not empty. One fork, or equal ones, come back as they are.
+// The resolution of the states `forks`. `events` finds any event of the auth chains; `rejected` says whether one was
+// rejected. REQUIRES: forks is not empty. One fork, or equal ones, come back as they are.
 std::variant<StateMap, Missing> resolve_state(const RoomRules& rules, const std::vector<StatePtr>& forks,
-                                              const EventLookup& events, const std::function<bool(const EventId&)>& rejected);
+                                              const EventLookup& events,
+                                              const std::function<bool(const EventId&)>& rejected);
 
 }  // namespace skerry

@@ -7,7 +7,8 @@ namespace skerry {
 
 enum class Verdict {
   accepted,     // part of the room
-  soft_failed,  // allowed by its own history, not by the current state: not shown to clients, not a head, but counts in resolution when referenced
+  soft_failed,  // allowed by its own history, not by the current state: not shown to clients, not a head, but counts in
+                // resolution when referenced
   rejected,     // refused by its auth events or the state before it: stored, never shown, never in state or heads
   dropped,      // malformed or not validly signed: not stored
 };

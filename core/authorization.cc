@@ -1,0 +1,115 @@
+// The authorization rules, but for those of memberships and power levels, which have files of their own.
+#include "core/authorization.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <nlohmann/json.hpp>
+
+#include "core/authorization_rules.h"
+
+namespace skerry {
+namespace auth {
+namespace {
+
+// The rule's place in the lists of versions before 12: these have no rule 2 on room ids, and no rule 10.4 on creators.
+std::string number_before_v12(std::string_view v12_number) {
+  int rule = 0;
+  int step = 0;
+  const char* end = v12_number.data() + v12_number.size();
+  auto parsed = std::from_chars(v12_number.data(), end, rule);
+  if (rule < 3) return std::string(v12_number);
+  if (rule != 10) return std::to_string(rule - 1) + std::string(parsed.ptr, end);
+  if (parsed.ptr == end) return "9";
+  parsed = std::from_chars(parsed.ptr + 1, end, step);
+  return "9." + std::to_string(step < 5 ? step : step - 1) + std::string(parsed.ptr, end);
+}
+
+bool is_list_of_user_ids(const Json& value) {
+  return value.is_array() && std::all_of(value.begin(), value.end(), [](const Json& entry) {
+           return entry.is_string() && UserId::parse(entry.get_ref<const std::string&>());
+         });
+}
+
+// Rule 1. Whether a version 12 create event has a room_id (1.2) is a matter of check_format.
+AuthVerdict authorize_create(const Context& context) {
+  const auto& [rules, event, create, state] = context;
+  if (!event.prev_events().empty()) return refused(rules, "1.1", "a create event follows nothing");
+  if (!rules.room_id_is_create_hash) {
+    const std::string& room_id = event.room_id().str();
+    if (room_id.substr(room_id.find(':') + 1) != event.sender().server().str()) {
+      return refused(rules, "1.2", "the room id is not of the sender's server");
+    }
+  }
+  if (const Json* version = find_member(event.content(), "room_version")) {
+    if (!version->is_string() || find_room_rules(version->get_ref<const std::string&>()) == nullptr) {
+      return refused(rules, "1.3", "the room version is not known");
+    }
+  }
+  if (rules.create_has_creator && find_member(event.content(), "creator") == nullptr) {
+    return refused(rules, "1.4", "the create event has no creator");
+  }
+  const Json* additional = find_member(event.content(), "additional_creators");
+  if (rules.creators_are_privileged && additional != nullptr && !is_list_of_user_ids(*additional)) {
+    return refused(rules, "1.4", "additional_creators is not a list of user ids");
+  }
+  return Allowed{};
+}
+
+bool is_closed_to(const Event& create, const UserId& sender) {
+  const Json* federate = find_member(create.content(), "m.federate");
+  return federate != nullptr && *federate == false && sender.server() != create.sender().server();
+}
+
+// Rules 6 to 11.
+AuthVerdict authorize_by_power(const Context& context) {
+  const auto& [rules, event, create, state] = context;
+  const UserId& sender = event.sender();
+  if (context.membership_of(sender.str()) != "join") return refused(rules, "6", "the sender is not in the room");
+  const std::int64_t power = context.power_of(sender);
+  if (event.type() == "m.room.third_party_invite") {
+    if (power >= context.level_for("invite")) return Allowed{};
+    return refused(rules, "7.1", "the sender may not invite");
+  }
+  if (power_to_send(rules, event.type(), event.is_state(), context.power_levels()) > power) {
+    return refused(rules, "8", "the sender has not the power to send " + event.type());
+  }
+  if (event.is_state() && event.state_key()->starts_with('@') && *event.state_key() != sender.str()) {
+    return refused(rules, "9", "the state key is another user's id");
+  }
+  if (event.type() == "m.room.power_levels") return authorize_power_levels(context);
+  return Allowed{};
+}
+
+}  // namespace
+
+Refused refused(const RoomRules& rules, std::string_view v12_number, std::string reason) {
+  const bool renumber = rules.rule_numbers == RoomRules::RuleNumbers::v10;
+  return {renumber ? number_before_v12(v12_number) : std::string(v12_number), std::move(reason)};
+}
+
+std::string Context::membership_of(std::string_view user) const {
+  const EventPtr member = state("m.room.member", user);
+  return member == nullptr ? "leave" : std::string(member->membership());
+}
+
+}  // namespace auth
+
+AuthVerdict authorize(const RoomRules& rules, const Event& event, const EventPtr& create, const StateLookup& state) {
+  const auth::Context context{rules, event, create, state};
+  if (event.type() == "m.room.create") return auth::authorize_create(context);
+  if (rules.room_id_is_create_hash) {
+    const auto id = EventId::parse("$" + event.room_id().str().substr(1));
+    if (create == nullptr && id) return Missing{{*id}};
+    if (!id || create->id() != *id) return auth::refused(rules, "2", "the room id is not of the create event");
+  } else if (create == nullptr) {
+    return auth::refused(rules, "3.4", "the room has no create event");
+  }
+  if (auth::is_closed_to(*create, event.sender())) {
+    return auth::refused(rules, "4", "the room is closed to other servers");
+  }
+  if (event.type() == "m.room.member") return auth::authorize_membership(context);
+  return auth::authorize_by_power(context);
+}
+
+}  // namespace skerry
