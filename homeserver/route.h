@@ -34,10 +34,13 @@ enum class Pool {
 };
 
 enum class Body {
-  none,         // ignored
-  json,         // any JSON object; absent counts as {} for POST
-  canonical,    // a JSON object whose numbers must be canonical: it becomes part of an event
+  none,       // ignored
+  json,       // any JSON object; absent counts as {} but for PUT
+  canonical,  // a JSON object whose numbers must be canonical: it becomes part of an event
 };
+
+// Since when a path exists: those that r0 had answer under r0 as well as under v3.
+enum class Since { r0, later };
 
 // One request, authenticated and parsed.
 struct Call {
@@ -50,24 +53,37 @@ struct Call {
 
   const std::string* query_value(std::string_view name) const;     // first one; null when absent
   std::vector<std::string> query_values(std::string_view name) const;
-  std::string transaction_path;                                    // method-independent path, for transaction ids
+  // "rooms/!r:a.org/send/m.room.message" for ".../v3/rooms/!r:a.org/send/m.room.message/{txnId}": the scope of a
+  // transaction id, the same under r0 and v3, its parameters percent-encoded. Empty for paths that do not end in {txnId}.
+  std::string transaction_path;
 };
 
-// The one answer. Move-only; dropped without an answer, it answers 500. Adds CORS headers on client paths.
+// The one answer; later ones do nothing. Move-only; dropped without an answer, it answers 500 M_UNKNOWN. Adds CORS
+// headers on client paths.
 class Reply {
  public:
-  explicit Reply(net::Responder responder, bool cors);
+  Reply(net::Responder responder, bool cors);
+  Reply(Reply&& other) noexcept;
+  Reply& operator=(Reply&& other) noexcept;
+  ~Reply();
+
   void json(const Json& body, int status = 200);
   void text(std::string body, int status = 200);   // JSON text already made
-  void error(const Error& error);
+  void error(const Error& error);                  // homeserver/matrix_error.cc says what it becomes
   void error(int status, const Json& body);        // UIA ... with their own members
   void limited(std::chrono::milliseconds retry_after);  // 429 M_LIMIT_EXCEEDED with retry_after_ms and Retry-After
   void result(const Result<Json>& result);
 
  private:
+  void send(int status, std::string body, net::Headers headers = {});
+
   net::Responder responder_;
   bool cors_;
+  bool open_ = true;
 };
+
+// The headers of 'Web Browser Clients'.
+void add_cors_headers(net::Headers& headers);
 
 using Handler = void (*)(Services&, Call, Reply);
 
@@ -78,6 +94,7 @@ struct Route {
   Access access;
   Pool pool;
   Body body;
+  Since since = Since::r0;
 };
 
 }  // namespace skerry::homeserver

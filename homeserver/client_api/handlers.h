@@ -5,8 +5,24 @@
 
 namespace skerry::homeserver::client_api {
 
+// account_data.cc
+void get_account_data(Services&, Call, Reply);
+void put_account_data(Services&, Call, Reply);
+void get_room_account_data(Services&, Call, Reply);
+void put_room_account_data(Services&, Call, Reply);
+void get_tags(Services&, Call, Reply);
+void put_tag(Services&, Call, Reply);
+void delete_tag(Services&, Call, Reply);
+
 // create_room.cc
 void create_room(Services&, Call, Reply);
+
+// devices.cc
+void get_devices(Services&, Call, Reply);
+void get_device(Services&, Call, Reply);
+void put_device(Services&, Call, Reply);
+void delete_device(Services&, Call, Reply);
+void delete_devices(Services&, Call, Reply);
 
 // directory.cc
 void get_alias(Services&, Call, Reply);
@@ -17,6 +33,18 @@ void get_published(Services&, Call, Reply);
 void put_published(Services&, Call, Reply);
 void get_public_rooms(Services&, Call, Reply);
 void post_public_rooms(Services&, Call, Reply);
+
+// filters.cc
+void post_filter(Services&, Call, Reply);
+void get_filter(Services&, Call, Reply);
+
+// login.cc
+void get_login_flows(Services&, Call, Reply);
+void login(Services&, Call, Reply);
+void logout(Services&, Call, Reply);
+void logout_all(Services&, Call, Reply);
+void whoami(Services&, Call, Reply);
+void change_password(Services&, Call, Reply);
 
 // membership.cc
 void join_room(Services&, Call, Reply);
@@ -34,9 +62,30 @@ void get_messages(Services&, Call, Reply);
 void get_event(Services&, Call, Reply);
 void get_context(Services&, Call, Reply);
 
+// profile.cc
+void get_profile(Services&, Call, Reply);
+void get_profile_field(Services&, Call, Reply);
+void put_profile_field(Services&, Call, Reply);
+void delete_profile_field(Services&, Call, Reply);
+
+// push_rules.cc
+void get_push_rules(Services&, Call, Reply);
+void get_global_push_rules(Services&, Call, Reply);
+void get_push_rule(Services&, Call, Reply);
+void put_push_rule(Services&, Call, Reply);
+void delete_push_rule(Services&, Call, Reply);
+void get_push_rule_enabled(Services&, Call, Reply);
+void put_push_rule_enabled(Services&, Call, Reply);
+void get_push_rule_actions(Services&, Call, Reply);
+void put_push_rule_actions(Services&, Call, Reply);
+
 // receipts.cc
 void post_receipt(Services&, Call, Reply);
 void post_read_markers(Services&, Call, Reply);
+
+// register.cc
+void register_account(Services&, Call, Reply);
+void username_available(Services&, Call, Reply);
 
 // send.cc
 void send_event(Services&, Call, Reply);
@@ -52,7 +101,20 @@ void get_joined_members(Services&, Call, Reply);
 // sync.cc
 void sync(Services&, Call, Reply);
 
+// synapse_admin.cc
+void get_registration_nonce(Services&, Call, Reply);
+void register_with_shared_secret(Services&, Call, Reply);
+
 // typing.cc
 void put_typing(Services&, Call, Reply);
+
+// versions.cc
+void get_versions(Services&, Call, Reply);
+void get_capabilities(Services&, Call, Reply);
+
+// well_known.cc
+void well_known_client(Services&, Call, Reply);
+void well_known_server(Services&, Call, Reply);
+void well_known_support(Services&, Call, Reply);
 
 }  // namespace skerry::homeserver::client_api

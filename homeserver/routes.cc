@@ -1,0 +1,122 @@
+// Every endpoint of this server: method, path, handler, who may call, where it runs, what body it takes.
+// What has no row answers 404 or 405 M_UNRECOGNIZED. Rows under /_matrix/client/v3 answer under r0 as well, but for
+// those that are `later` than r0.
+#include "homeserver/routes.h"
+
+#include "homeserver/client_api/handlers.h"
+#include "homeserver/federation_api/handlers.h"
+
+namespace skerry::homeserver {
+
+namespace {
+
+using namespace client_api;  // NOLINT(google-build-using-namespace): the table reads better without prefixes
+using enum Access;           // anyone, user, server
+using enum Since;            // r0, later
+
+constexpr Pool local = Pool::local;
+constexpr Pool outbound = Pool::outbound;
+constexpr Pool federation = Pool::federation;
+constexpr Body none = Body::none;
+constexpr Body json = Body::json;
+constexpr Body canonical = Body::canonical;
+
+// clang-format off
+const std::vector<Route> table = {
+    // -- what this server is
+    {"GET", "/_matrix/client/versions", get_versions, anyone, local, none},
+    {"GET", "/_matrix/client/v3/capabilities", get_capabilities, user, local, none},
+    {"GET", "/.well-known/matrix/client", well_known_client, anyone, local, none},
+    {"GET", "/.well-known/matrix/server", well_known_server, anyone, local, none},
+    {"GET", "/.well-known/matrix/support", well_known_support, anyone, local, none},
+
+    // -- accounts, sessions, devices
+    {"POST", "/_matrix/client/v3/register", register_account, anyone, local, json},
+    {"GET", "/_matrix/client/v3/register/available", username_available, anyone, local, none},
+    {"GET", "/_synapse/admin/v1/register", get_registration_nonce, anyone, local, none},
+    {"POST", "/_synapse/admin/v1/register", register_with_shared_secret, anyone, local, json},
+    {"GET", "/_matrix/client/v3/login", get_login_flows, anyone, local, none},
+    {"POST", "/_matrix/client/v3/login", login, anyone, local, json},
+    {"POST", "/_matrix/client/v3/logout", logout, user, local, none},
+    {"POST", "/_matrix/client/v3/logout/all", logout_all, user, local, none},
+    {"GET", "/_matrix/client/v3/account/whoami", whoami, user, local, none},
+    {"POST", "/_matrix/client/v3/account/password", change_password, user, local, json},
+    {"GET", "/_matrix/client/v3/devices", get_devices, user, local, none},
+    {"GET", "/_matrix/client/v3/devices/{deviceId}", get_device, user, local, none},
+    {"PUT", "/_matrix/client/v3/devices/{deviceId}", put_device, user, local, json},
+    {"DELETE", "/_matrix/client/v3/devices/{deviceId}", delete_device, user, local, json},
+    {"POST", "/_matrix/client/v3/delete_devices", delete_devices, user, local, json},
+
+    // -- profiles, account data, filters, push rules
+    {"GET", "/_matrix/client/v3/profile/{userId}", get_profile, anyone, outbound, none},
+    {"GET", "/_matrix/client/v3/profile/{userId}/{keyName}", get_profile_field, anyone, outbound, none},
+    {"PUT", "/_matrix/client/v3/profile/{userId}/{keyName}", put_profile_field, user, local, json},
+    {"DELETE", "/_matrix/client/v3/profile/{userId}/{keyName}", delete_profile_field, user, local, none, later},
+    {"GET", "/_matrix/client/v3/user/{userId}/account_data/{type}", get_account_data, user, local, none},
+    {"PUT", "/_matrix/client/v3/user/{userId}/account_data/{type}", put_account_data, user, local, json},
+    {"GET", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", get_room_account_data, user, local, none},
+    {"PUT", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", put_room_account_data, user, local, json},
+    {"GET", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags", get_tags, user, local, none},
+    {"PUT", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}", put_tag, user, local, json},
+    {"DELETE", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}", delete_tag, user, local, none},
+    {"POST", "/_matrix/client/v3/user/{userId}/filter", post_filter, user, local, json},
+    {"GET", "/_matrix/client/v3/user/{userId}/filter/{filterId}", get_filter, user, local, none},
+    {"GET", "/_matrix/client/v3/pushrules/", get_push_rules, user, local, none},
+    {"GET", "/_matrix/client/v3/pushrules/global/", get_global_push_rules, user, local, none},
+    {"GET", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}", get_push_rule, user, local, none},
+    {"PUT", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}", put_push_rule, user, local, json},
+    {"DELETE", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}", delete_push_rule, user, local, none},
+    {"GET", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled", get_push_rule_enabled, user, local, none},
+    {"PUT", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled", put_push_rule_enabled, user, local, json},
+    {"GET", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions", get_push_rule_actions, user, local, none},
+    {"PUT", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions", put_push_rule_actions, user, local, json},
+
+    // -- rooms: making, finding, joining
+    {"POST", "/_matrix/client/v3/createRoom", create_room, user, local, canonical},
+    {"POST", "/_matrix/client/v3/join/{roomIdOrAlias}", join_room_or_alias, user, outbound, canonical},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/join", join_room, user, outbound, canonical},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/leave", leave_room, user, outbound, canonical},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/forget", forget_room, user, local, json},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/invite", invite_user, user, outbound, canonical},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/kick", kick_user, user, local, canonical},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/ban", ban_user, user, local, canonical},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/unban", unban_user, user, local, canonical},
+    {"GET", "/_matrix/client/v3/joined_rooms", joined_rooms, user, local, none},
+    {"GET", "/_matrix/client/v3/directory/room/{roomAlias}", get_alias, anyone, outbound, none},
+    {"PUT", "/_matrix/client/v3/directory/room/{roomAlias}", put_alias, user, local, json},
+    {"DELETE", "/_matrix/client/v3/directory/room/{roomAlias}", delete_alias, user, local, none},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/aliases", get_room_aliases, user, local, none},
+    {"GET", "/_matrix/client/v3/directory/list/room/{roomId}", get_published, anyone, local, none},
+    {"PUT", "/_matrix/client/v3/directory/list/room/{roomId}", put_published, user, local, json},
+    {"GET", "/_matrix/client/v3/publicRooms", get_public_rooms, anyone, outbound, none},
+    {"POST", "/_matrix/client/v3/publicRooms", post_public_rooms, user, outbound, json},
+
+    // -- rooms: reading and writing
+    {"GET", "/_matrix/client/v3/sync", client_api::sync, user, local, none},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}", send_event, user, local, canonical},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}", redact_event, user, local, canonical},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/state", get_state, user, local, none},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}", get_state_event, user, local, none},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", get_state_event, user, local, none},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", get_state_event, user, local, none},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}", set_state, user, outbound, canonical},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", set_state, user, outbound, canonical},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", set_state, user, outbound, canonical},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/members", get_members, user, local, none},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/joined_members", get_joined_members, user, local, none},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/messages", get_messages, user, outbound, none},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/event/{eventId}", get_event, user, local, none},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/context/{eventId}", get_context, user, local, none},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/typing/{userId}", put_typing, user, local, json},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}", post_receipt, user, local, json},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/read_markers", post_read_markers, user, local, json},
+
+    // -- other servers
+};
+// clang-format on
+
+}  // namespace
+
+const std::vector<Route>& routes() { return table; }
+
+}  // namespace skerry::homeserver
