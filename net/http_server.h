@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/limits.h"
 #include "core/result.h"
 #include "net/http.h"
 #include "net/io.h"
@@ -28,7 +29,11 @@ struct HttpServerOptions {
   // The answers to what never reaches the handler: 400 malformed head, 408 too slow, 413 body, 431 head, 503 too many
   // connections.
   std::function<HttpResponse(int status)> error_response;
-  std::size_t connections_per_listener = 16'384;
+  std::size_t connections_per_listener = limits::connections_per_listener;
+  std::chrono::milliseconds idle_time = limits::connection_idle_time;
+  std::chrono::milliseconds head_time = limits::request_head_time;
+  std::chrono::milliseconds body_time = limits::request_body_time;
+  std::chrono::milliseconds response_time = limits::response_time;
 };
 
 // Keep-alive, pipelining in order, Expect: 100-continue, chunked requests, time limits of core/limits.h. Thread-safe.
