@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <unordered_set>
+
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
@@ -12,9 +16,6 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <condition_variable>
-#include <mutex>
-#include <unordered_set>
 
 #include "net/io_impl.h"
 #include "net/log.h"
@@ -91,7 +92,10 @@ template <class Stream>
 class Session final : public SessionBase, public std::enable_shared_from_this<Session<Stream>> {
  public:
   Session(Stream stream, std::shared_ptr<Shared> shared, int listener, std::string peer)
-      : stream_(std::move(stream)), timer_(stream_.get_executor()), shared_(std::move(shared)), listener_(listener),
+      : stream_(std::move(stream)),
+        timer_(stream_.get_executor()),
+        shared_(std::move(shared)),
+        listener_(listener),
         peer_(std::move(peer)) {}
 
   ~Session() override {
@@ -147,11 +151,12 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     if (buffer_.size() > 0) return read_head();
     buffer_.shrink_to_fit();
     arm(shared_->options.idle_time, false);
-    stream_.async_read_some(buffer_.prepare(512), [self = this->shared_from_this()](error_code error, std::size_t size) {
-      if (error) return self->close_socket();
-      self->buffer_.commit(size);
-      self->read_head();
-    });
+    stream_.async_read_some(buffer_.prepare(512),
+                            [self = this->shared_from_this()](error_code error, std::size_t size) {
+                              if (error) return self->close_socket();
+                              self->buffer_.commit(size);
+                              self->read_head();
+                            });
   }
 
   void read_head() {
@@ -159,10 +164,11 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     parser_->header_limit(static_cast<std::uint32_t>(limits::request_head_bytes));
     parser_->body_limit(boost::none);
     arm(shared_->options.head_time, true);
-    http::async_read_header(stream_, buffer_, *parser_, [self = this->shared_from_this()](error_code error, std::size_t) {
-      if (error) return self->read_failed(error);
-      self->head_is_read();
-    });
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = this->shared_from_this()](error_code error, std::size_t) {
+                              if (error) return self->read_failed(error);
+                              self->head_is_read();
+                            });
   }
 
   void read_failed(error_code error) {
@@ -185,7 +191,8 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     for (const auto& field : message) {
       request_.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
     }
-    const std::size_t limit = shared_->options.body_limit ? shared_->options.body_limit(request_) : limits::request_body_bytes;
+    const std::size_t limit =
+        shared_->options.body_limit ? shared_->options.body_limit(request_) : limits::request_body_bytes;
     if (const auto length = parser_->content_length(); length && *length > limit) return refuse(413);
     parser_->body_limit(limit);
     if (parser_->is_done()) return hand_over();
@@ -219,9 +226,8 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     if (!shared_->begin_request()) return close_socket();
     auto self = this->shared_from_this();
     Responder responder([self](HttpResponse response) {
-      asio::post(self->stream_.get_executor(), [self, answer = std::move(response)]() mutable {
-        self->write(std::move(answer), true);
-      });
+      asio::post(self->stream_.get_executor(),
+                 [self, answer = std::move(response)]() mutable { self->write(std::move(answer), true); });
     });
     shared_->handler(std::move(request_), std::move(responder));
     shared_->handler_returned();
@@ -265,10 +271,11 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
 
   void drain() {
     arm(std::chrono::seconds(2), false);
-    socket_of(stream_).async_read_some(asio::buffer(drained_), [self = this->shared_from_this()](error_code error, std::size_t) {
-      if (error) return self->close_socket();
-      if (++self->drained_reads_ < 4'096) self->drain();
-    });
+    socket_of(stream_).async_read_some(asio::buffer(drained_),
+                                       [self = this->shared_from_this()](error_code error, std::size_t) {
+                                         if (error) return self->close_socket();
+                                         if (++self->drained_reads_ < 4'096) self->drain();
+                                       });
   }
 
   Stream stream_;
@@ -293,7 +300,10 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
 class Acceptor : public std::enable_shared_from_this<Acceptor> {
  public:
   Acceptor(asio::io_context& context, std::shared_ptr<Shared> shared, int listener)
-      : context_(context), acceptor_(asio::make_strand(context)), retry_(acceptor_.get_executor()), shared_(std::move(shared)),
+      : context_(context),
+        acceptor_(asio::make_strand(context)),
+        retry_(acceptor_.get_executor()),
+        shared_(std::move(shared)),
         listener_(listener) {}
 
   Result<void> open(const Listener& listener) {
@@ -321,12 +331,13 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   }
 
   void accept() {
-    acceptor_.async_accept(asio::make_strand(context_), [self = shared_from_this()](error_code error, tcp::socket socket) {
-      if (!self->acceptor_.is_open()) return;
-      if (error) return self->accept_later();
-      self->take(std::move(socket));
-      self->accept();
-    });
+    acceptor_.async_accept(asio::make_strand(context_),
+                           [self = shared_from_this()](error_code error, tcp::socket socket) {
+                             if (!self->acceptor_.is_open()) return;
+                             if (error) return self->accept_later();
+                             self->take(std::move(socket));
+                             self->accept();
+                           });
   }
 
   void close() {

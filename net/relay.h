@@ -25,6 +25,8 @@ class TcpRelay {
   virtual ~TcpRelay() = default;
   // Cut: open connections are reset (RST) on both sides at once, new ones are reset on arrival, until restored.
   virtual void set_cut(bool cut) = 0;
+  // The same for connections that come from one address.
+  virtual void set_cut_source(const std::string& address, bool cut) = 0;
   virtual RelayCounters counters() const = 0;
 };
 

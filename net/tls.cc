@@ -1,15 +1,15 @@
 #include "net/tls.h"
 
 #include <arpa/inet.h>
+#include <fstream>
+#include <sstream>
+
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-
-#include <fstream>
-#include <sstream>
 
 #include "net/tls_impl.h"
 
@@ -110,7 +110,8 @@ CertificateAuthority::~CertificateAuthority() = default;
 const std::string& CertificateAuthority::certificate_pem() const { return impl_->certificate_pem; }
 const std::string& CertificateAuthority::key_pem() const { return impl_->key_pem; }
 
-Result<CertificateAuthority> CertificateAuthority::create(const std::string& common_name, std::int64_t now_ms, int days) {
+Result<CertificateAuthority> CertificateAuthority::create(const std::string& common_name, std::int64_t now_ms,
+                                                          int days) {
   auto impl = std::make_unique<Impl>();
   impl->key = new_key();
   if (!impl->key) return fail(ErrorCode::internal, openssl_error());
@@ -133,7 +134,8 @@ Result<CertificateAuthority> CertificateAuthority::create(const std::string& com
   return CertificateAuthority(std::move(impl));
 }
 
-Result<CertificateAuthority> CertificateAuthority::load(const std::string& certificate_pem, const std::string& key_pem) {
+Result<CertificateAuthority> CertificateAuthority::load(const std::string& certificate_pem,
+                                                        const std::string& key_pem) {
   auto impl = std::make_unique<Impl>();
   BioPtr certificate_bio(BIO_new_mem_buf(certificate_pem.data(), static_cast<int>(certificate_pem.size())));
   BioPtr key_bio(BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())));
@@ -147,15 +149,17 @@ Result<CertificateAuthority> CertificateAuthority::load(const std::string& certi
   return CertificateAuthority(std::move(impl));
 }
 
-Result<TlsIdentity> CertificateAuthority::issue(const std::vector<std::string>& dns_names, const std::vector<std::string>& addresses,
-                                                std::int64_t now_ms, int days) const {
+Result<TlsIdentity> CertificateAuthority::issue(const std::vector<std::string>& dns_names,
+                                                const std::vector<std::string>& addresses, std::int64_t now_ms,
+                                                int days) const {
   std::string names;
   const auto add_name = [&](const std::string& kind, const std::string& name) {
     names += (names.empty() ? "" : ",") + kind + ":" + name;
   };
   for (const std::string& name : dns_names) {
     // Commas and colons would be read as further entries.
-    if (name.find_first_of(",:\n ") != std::string::npos) return fail(ErrorCode::invalid_param, "not a DNS name: " + name);
+    if (name.find_first_of(",:\n ") != std::string::npos)
+      return fail(ErrorCode::invalid_param, "not a DNS name: " + name);
     add_name("DNS", name);
   }
   for (const std::string& address : addresses) {
@@ -168,7 +172,8 @@ Result<TlsIdentity> CertificateAuthority::issue(const std::vector<std::string>& 
   if (names.empty()) return fail(ErrorCode::invalid_param, "a certificate needs a name");
   KeyPtr key = new_key();
   if (!key) return fail(ErrorCode::internal, openssl_error());
-  X509Ptr certificate = blank_certificate(key.get(), dns_names.empty() ? addresses.front() : dns_names.front(), now_ms, days);
+  X509Ptr certificate =
+      blank_certificate(key.get(), dns_names.empty() ? addresses.front() : dns_names.front(), now_ms, days);
   if (!certificate) return fail(ErrorCode::internal, openssl_error());
   X509* issuer = impl_->certificate.get();
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(issuer));

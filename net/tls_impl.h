@@ -1,10 +1,10 @@
 // OpenSSL's types as owners, and contexts for connections. Not for other folders.
 #pragma once
 
+#include <memory>
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-
-#include <memory>
 
 #include "core/result.h"
 #include "net/tls.h"
