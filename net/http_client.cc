@@ -194,6 +194,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   void write();
   void read();
   void answered();
+  void too_large() { end(fail(ErrorCode::too_large, "the answer of " + place() + " is too large")); }
   void failed(ErrorCode code, const std::string& what);
   void end(Result<HttpResponse> result);
   std::string place() const { return request_->endpoint.connect_host + ":" + std::to_string(request_->endpoint.port); }
@@ -385,25 +386,26 @@ void Attempt::read() {
   parser_->body_limit(request_->max_response_bytes);
   if (request_->method == "HEAD") parser_->skip(true);
   with_stream([&](auto& stream) {
-    http::async_read_header(
-        stream, connection_->buffer, *parser_, [self = shared_from_this()](error_code error, std::size_t size) {
-          if (self->ended_) return;
-          self->got_bytes_ = size > 0;
-          if (error) return self->failed(ErrorCode::unreachable, describe(error));
-          if (self->parser_->get().result_int() < 200) return self->read();  // 100 Continue and the like
-          if (self->parser_->is_done()) return self->answered();
-          self->with_stream([&](auto& body_stream) {
-            http::async_read(
-                body_stream, self->connection_->buffer, *self->parser_, [self](error_code failure, std::size_t) {
-                  if (self->ended_) return;
-                  if (failure == http::error::body_limit) {
-                    return self->end(fail(ErrorCode::too_large, "the answer of " + self->place() + " is too large"));
-                  }
-                  if (failure) return self->failed(ErrorCode::unreachable, describe(failure));
-                  self->answered();
-                });
-          });
-        });
+    http::async_read_header(stream, connection_->buffer, *parser_,
+                            [self = shared_from_this()](error_code error, std::size_t size) {
+                              if (self->ended_) return;
+                              self->got_bytes_ = size > 0;
+                              if (error == http::error::body_limit) return self->too_large();
+                              if (error) return self->failed(ErrorCode::unreachable, describe(error));
+                              if (self->parser_->get().result_int() < 200)
+                                return self->read();  // 100 Continue and the like
+                              if (self->parser_->is_done()) return self->answered();
+                              self->with_stream([&](auto& body_stream) {
+                                http::async_read(body_stream, self->connection_->buffer, *self->parser_,
+                                                 [self](error_code failure, std::size_t) {
+                                                   if (self->ended_) return;
+                                                   if (failure == http::error::body_limit) return self->too_large();
+                                                   if (failure)
+                                                     return self->failed(ErrorCode::unreachable, describe(failure));
+                                                   self->answered();
+                                                 });
+                              });
+                            });
   });
 }
 

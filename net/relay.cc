@@ -137,6 +137,11 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     return {};
   }
 
+  std::uint16_t port() const {
+    error_code error;
+    return acceptor_.local_endpoint(error).port();
+  }
+
   void accept() {
     acceptor_.async_accept(asio::make_strand(context_),
                            [self = shared_from_this()](error_code error, tcp::socket socket) {
@@ -194,7 +199,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
 class Relay final : public TcpRelay {
  public:
   Relay(std::shared_ptr<Shared> shared, std::shared_ptr<Acceptor> acceptor)
-      : shared_(std::move(shared)), acceptor_(std::move(acceptor)) {}
+      : shared_(std::move(shared)), acceptor_(std::move(acceptor)), port_(acceptor_->port()) {}
   ~Relay() override {
     acceptor_->close();
     set_cut(true);
@@ -218,6 +223,8 @@ class Relay final : public TcpRelay {
     end_cut_links(ended);
   }
 
+  std::uint16_t port() const override { return port_; }
+
   RelayCounters counters() const override {
     return {shared_->counters.accepted, shared_->counters.refused_by_cut, shared_->counters.bytes};
   }
@@ -238,6 +245,7 @@ class Relay final : public TcpRelay {
 
   std::shared_ptr<Shared> shared_;
   std::shared_ptr<Acceptor> acceptor_;
+  const std::uint16_t port_;
 };
 
 }  // namespace

@@ -28,6 +28,7 @@ class TcpRelay {
   // The same for connections that come from one address.
   virtual void set_cut_source(const std::string& address, bool cut) = 0;
   virtual RelayCounters counters() const = 0;
+  virtual std::uint16_t port() const = 0;  // where it listens
 };
 
 }  // namespace skerry::net

@@ -1,0 +1,118 @@
+// A server and a client on 127.0.0.1 that trust the same throw-away authority; and a raw socket for what no client
+// would send.
+#pragma once
+
+#include <arpa/inet.h>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <poll.h>
+#include <stdexcept>
+#include <stdlib.h>
+#include <string>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/http_client.h"
+#include "net/http_server.h"
+
+namespace skerry::net {
+
+class Loopback {
+ public:
+  explicit Loopback(AddressPolicy policy = AddressPolicy::allow_all())
+      : authority_(*CertificateAuthority::create("test", system_clock().now_ms(), 1)), resolver_(io_, {}) {
+    char name[] = "/tmp/skerry-net-XXXXXX";
+    if (mkdtemp(name) == nullptr) throw std::runtime_error("no temporary folder");
+    folder_ = name;
+    std::ofstream(folder_ + "/ca.pem") << authority_.certificate_pem();
+    HttpClientOptions options;
+    options.trust = {false, {folder_ + "/ca.pem"}};
+    options.policy = policy;
+    client_ = std::make_unique<HttpClient>(io_, resolver_, options);
+  }
+  ~Loopback() {
+    client_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::unique_ptr<HttpServer> serve(bool tls, HttpServer::Handler handler,
+                                    const std::function<void(HttpServerOptions&)>& adjust = {}) {
+    HttpServerOptions options;
+    Listener listener{"127.0.0.1", 0, {}};
+    if (tls) listener.tls = *authority_.issue({"server.test"}, {"127.0.0.1"}, system_clock().now_ms(), 1);
+    options.listeners = {listener};
+    options.error_response = [](int status) { return HttpResponse{status, {}, "error " + std::to_string(status)}; };
+    if (adjust) adjust(options);
+    tls_ = tls;
+    return std::move(*HttpServer::start(io_, std::move(options), std::move(handler)));
+  }
+
+  OutgoingRequest request(const HttpServer& server, const std::string& method, const std::string& target,
+                          std::string body) const {
+    OutgoingRequest made;
+    made.endpoint = {"127.0.0.1", server.port(0), true, "server.test", "server.test"};
+    made.endpoint.tls = tls_ || !client_;
+    made.method = method;
+    made.target = target;
+    made.body = std::move(body);
+    made.timeout = std::chrono::seconds(20);
+    return made;
+  }
+
+  Io& io() { return io_; }
+  HttpClient& client() { return *client_; }
+  void end_client() { client_.reset(); }
+
+ private:
+  Io io_{2};
+  CertificateAuthority authority_;
+  Resolver resolver_;
+  std::unique_ptr<HttpClient> client_;
+  std::string folder_;
+  bool tls_ = true;
+};
+
+class RawSocket {
+ public:
+  explicit RawSocket(std::uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+      throw std::runtime_error("connect");
+  }
+  ~RawSocket() { close(fd_); }
+  RawSocket(const RawSocket&) = delete;
+  RawSocket& operator=(const RawSocket&) = delete;
+
+  void write(std::string_view text) { (void)!send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
+  std::string read_until(const std::string& mark) {
+    std::string text;
+    while (text.find(mark) == std::string::npos && read_some(text)) {
+    }
+    return text;
+  }
+  std::string read_to_end() {
+    std::string text;
+    while (read_some(text)) {
+    }
+    return text;
+  }
+
+ private:
+  bool read_some(std::string& text) {
+    pollfd waiting{fd_, POLLIN, 0};
+    if (poll(&waiting, 1, 10'000) != 1) return false;
+    char buffer[4'096];
+    const ssize_t size = recv(fd_, buffer, sizeof buffer, 0);
+    if (size <= 0) return false;
+    text.append(buffer, static_cast<std::size_t>(size));
+    return true;
+  }
+  int fd_;
+};
+
+}  // namespace skerry::net

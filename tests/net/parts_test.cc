@@ -1,0 +1,119 @@
+#include <atomic>
+#include <future>
+
+#include <catch2/catch.hpp>
+
+#include "net/address.h"
+#include "net/http.h"
+#include "net/relay.h"
+#include "net/router.h"
+#include "net/worker_pool.h"
+#include "tests/net/loopback.h"
+
+using namespace skerry;
+using namespace skerry::net;
+
+TEST_CASE("percent escapes are decoded strictly") {
+  CHECK(*percent_decode("a%20b%C3%A9") == "a b\xC3\xA9");
+  CHECK(*percent_decode("a+b", true) == "a b");
+  CHECK_FALSE(percent_decode("%"));
+  CHECK_FALSE(percent_decode("%zz"));
+  CHECK_FALSE(percent_decode("%00"));
+  CHECK_FALSE(percent_decode("%FF"));
+  CHECK_FALSE(percent_decode("%ED%A0%80"));  // a surrogate
+  CHECK(percent_encode("a b/\xC3\xA9") == "a%20b%2F%C3%A9");
+  auto query = parse_query("a=1&b=&&c&d=%26");
+  REQUIRE(query);
+  CHECK(*query == std::vector<std::pair<std::string, std::string>>{{"a", "1"}, {"b", ""}, {"c", ""}, {"d", "&"}});
+}
+
+TEST_CASE("the router prefers literals and tells an unknown path from a wrong method") {
+  Router router;
+  router.add("GET", "/rooms/{room}/state/{type}/{key}", 1);
+  router.add("GET", "/rooms/{room}/state/{type}/", 2);
+  router.add("GET", "/rooms/{room}/state/{type}", 3);
+  router.add("PUT", "/rooms/special/state/{type}", 4);
+  CHECK(router.find("GET", "/rooms/%21a%2Fb/state/m.x/k").parameters == std::vector<std::string>{"!a/b", "m.x", "k"});
+  CHECK(router.find("GET", "/rooms/r/state/m.x/").row == 2);
+  CHECK(router.find("GET", "/rooms/r/state/m.x").row == 3);
+  CHECK(router.find("GET", "/rooms/special/state/m.x").row == 3);
+  CHECK(router.find("PUT", "/rooms/special/state/m.x").row == 4);
+  CHECK(router.find("PUT", "/rooms/r/state/m.x").kind == Router::Match::Kind::wrong_method);
+  CHECK(router.find("GET", "/rooms//state/m.x").kind == Router::Match::Kind::unknown_path);
+  CHECK(router.find("GET", "/rooms/r%2/state/m.x").kind == Router::Match::Kind::bad_escape);
+  CHECK(router.find("GET", "").kind == Router::Match::Kind::unknown_path);
+}
+
+TEST_CASE("special addresses may not be called unless allowed") {
+  AddressPolicy closed;
+  for (const char* address :
+       {"127.0.0.1", "10.1.2.3", "192.168.0.1", "172.31.255.255", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+        "255.255.255.255", "224.0.0.1", "::1", "::", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1",
+        "2002:7f00:1::", "::127.0.0.1", "not an address", ""}) {
+    CAPTURE(address);
+    CHECK_FALSE(closed.may_call(address));
+  }
+  for (const char* address : {"9.9.9.9", "172.32.0.1", "2620:fe::fe", "::ffff:9.9.9.9"}) {
+    CAPTURE(address);
+    CHECK(closed.may_call(address));
+  }
+  auto sandbox = AddressPolicy::make({"127.0.0.0/8"});
+  REQUIRE(sandbox);
+  CHECK(sandbox->may_call("127.1.0.3"));
+  CHECK_FALSE(sandbox->may_call("10.0.0.1"));
+  CHECK_FALSE(AddressPolicy::make({"127.0.0.0/33"}));
+  CHECK_FALSE(AddressPolicy::make({"everything"}));
+}
+
+TEST_CASE("a worker pool runs what it took and drops what waits when it stops") {
+  WorkerPool pool("test", 2, 3);
+  std::promise<void> go;
+  auto gone = go.get_future().share();
+  std::atomic<int> started = 0;
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(pool.post([&, gone] {
+      ++started;
+      gone.wait();
+    }));
+  }
+  while (started < 2) std::this_thread::yield();
+  std::atomic<int> late = 0;
+  for (int i = 0; i < 3; ++i) CHECK(pool.post([&] { ++late; }));
+  CHECK_FALSE(pool.post([&] { ++late; }));
+  go.set_value();
+  pool.stop();
+  CHECK_FALSE(pool.post([] {}));
+}
+
+TEST_CASE("a relay splices until it is cut and resets what is open") {
+  Loopback loopback;
+  auto server = loopback.serve(false, [](HttpRequest, Responder responder) {
+    responder.respond({200, {}, "through"});
+  });
+  auto relay = TcpRelay::start(loopback.io(), "127.0.0.1", 0, "127.0.0.1", server->port(0));
+  REQUIRE(relay);
+  RawSocket open((*relay)->port());
+  open.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK_THAT(open.read_until("through"), Catch::Contains("200 OK"));
+  SECTION("for everyone") { (*relay)->set_cut(true); }
+  SECTION("for one source") { (*relay)->set_cut_source("127.0.0.1", true); }
+  CHECK(open.read_to_end().empty());
+  RawSocket later((*relay)->port());
+  later.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(later.read_to_end().empty());
+  CHECK((*relay)->counters().refused_by_cut == 2);
+  (*relay)->set_cut(false);
+  (*relay)->set_cut_source("127.0.0.1", false);
+  RawSocket healed((*relay)->port());
+  healed.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK_THAT(healed.read_until("through"), Catch::Contains("200 OK"));
+}
+
+TEST_CASE("a delayed task runs unless its handle was dropped") {
+  Io io(1);
+  std::promise<void> ran;
+  auto kept = io.after(std::chrono::milliseconds(1), [&] { ran.set_value(); });
+  auto dropped = io.after(std::chrono::milliseconds(1), [] { FAIL("cancelled tasks do not run"); });
+  dropped.reset();
+  ran.get_future().get();
+}
