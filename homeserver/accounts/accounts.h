@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/ids.h"
 #include "homeserver/config.h"
@@ -25,18 +26,33 @@ struct Session {
   std::string access_token;
 };
 
-// Thread-safe. Hashing passwords blocks; at most Passwords::at_once at a time, the rest wait.
+// Thread-safe. Hashing passwords blocks; at most Passwords::at_once at a time, the rest wait: not on the `local` pool.
 class Accounts {
  public:
-  Accounts(storage::AccountStore& store, net::Clock& clock, net::Random& random, ServerName us, Config::Passwords passwords);
+  Accounts(storage::AccountStore& store, net::Clock& clock, net::Random& random, ServerName us,
+           Config::Passwords passwords);
   ~Accounts();
 
-  Result<UserId> register_user(const std::string& localpart, const std::string& password, bool admin);  // user_in_use, invalid_username
-  Result<void> check_password(const UserId& user, const std::string& password);                        // forbidden
+  // Whether a new user may have this name. Errors: user_in_use, invalid_username.
+  Result<UserId> available(const std::string& localpart);
+  // A name that nobody has, for those who give none.
+  std::string generate_localpart();
+  // Errors: as available(), invalid_param for a password that check_new_password() refuses.
+  Result<UserId> register_user(const std::string& localpart, const std::string& password, bool admin);
+
+  // Errors: invalid_param when empty or longer than limits::password_bytes.
+  static Result<void> check_new_password(const std::string& password);
+  // Errors: forbidden, after the same time whether the user or the password is wrong.
+  Result<void> check_password(const UserId& user, const std::string& password);
   Result<void> set_password(const UserId& user, const std::string& password);
-  Result<Session> open_session(const UserId& user, const std::optional<std::string>& device, const std::string& device_name);
-  Result<Caller> authenticate(const std::string& access_token);                                        // unknown_token
+
+  // A new access token for a device: a new one, or one of the user's, whose old tokens then end. Errors: invalid_param.
+  Result<Session> open_session(const UserId& user, const std::optional<std::string>& device,
+                               const std::string& device_name);
+  Result<Caller> authenticate(const std::string& access_token);  // unknown_token
   Result<void> close_session(const Caller& caller);
+  // Removes these devices; those that are not there are no error.
+  Result<void> close_sessions(const UserId& user, const std::vector<std::string>& devices);
   Result<void> close_all_sessions(const UserId& user);
 
  private:

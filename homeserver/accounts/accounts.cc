@@ -1,0 +1,194 @@
+#include "homeserver/accounts/accounts.h"
+
+#include <mutex>
+#include <unordered_map>
+
+#include "core/crypto.h"
+#include "core/limits.h"
+#include "homeserver/accounts/password_hasher.h"
+
+namespace skerry::homeserver {
+
+namespace {
+
+constexpr std::string_view token_prefix = "skt_";
+constexpr std::size_t token_bytes = 32;
+constexpr std::size_t token_text_bytes_at_most = 256;
+constexpr std::size_t device_id_bytes = 255;
+constexpr std::size_t device_name_bytes = 255;
+constexpr std::size_t cached_tokens = 10'000;
+
+std::string random_letters(net::Random& random, std::size_t count, char first) {
+  // Bytes of 234 and more are thrown away, so that every letter is as likely as the others.
+  std::string letters;
+  while (letters.size() < count) {
+    for (const char byte : random.bytes(2 * count)) {
+      const auto value = static_cast<unsigned char>(byte);
+      if (value < 9 * 26 && letters.size() < count) letters += static_cast<char>(first + value % 26);
+    }
+  }
+  return letters;
+}
+
+std::string hash_of_token(const std::string& token) {
+  const Sha256 hash = sha256(token);
+  return base64url_encode({reinterpret_cast<const char*>(hash.data()), hash.size()});
+}
+
+// Tokens that were looked up lately. An entry made from a read that began before a removal must not outlive it: each
+// removal begins a new generation, and entries of older reads are not taken.
+class TokenCache {
+ public:
+  std::optional<Caller> find(const std::string& token_hash, std::uint64_t& generation) {
+    std::scoped_lock lock(mutex_);
+    generation = generation_;
+    const auto found = callers_.find(token_hash);
+    if (found == callers_.end()) return std::nullopt;
+    return found->second;
+  }
+
+  void add(const std::string& token_hash, const Caller& caller, std::uint64_t generation) {
+    std::scoped_lock lock(mutex_);
+    if (generation != generation_) return;
+    if (callers_.size() >= cached_tokens) callers_.erase(callers_.begin());
+    callers_.emplace(token_hash, caller);
+  }
+
+  // All of a user's tokens: whoever comes with one that still holds is read from the store again.
+  void forget(const UserId& user) {
+    std::scoped_lock lock(mutex_);
+    ++generation_;
+    std::erase_if(callers_, [&](const auto& entry) { return entry.second.user == user; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::uint64_t generation_ = 0;
+  std::unordered_map<std::string, Caller> callers_;
+};
+
+}  // namespace
+
+struct Accounts::Impl {
+  storage::AccountStore& store;
+  net::Clock& clock;
+  net::Random& random;
+  const ServerName us;
+  PasswordHasher hasher;
+  TokenCache cache;
+  std::once_flag decoy_made;
+  std::string decoy;  // hash of a random password: checked for users that are not there
+
+  const std::string& decoy_hash() {
+    std::call_once(decoy_made, [this] { decoy = hasher.hash(base64_encode(random.bytes(16))).value_or(""); });
+    return decoy;
+  }
+};
+
+Accounts::Accounts(storage::AccountStore& store, net::Clock& clock, net::Random& random, ServerName us,
+                   Config::Passwords passwords)
+    : impl_(new Impl{store, clock, random, std::move(us), PasswordHasher(passwords), {}, {}, {}}) {}
+
+Accounts::~Accounts() = default;
+
+Result<UserId> Accounts::available(const std::string& localpart) {
+  auto user = UserId::make_local(localpart, impl_->us);
+  if (!user) return user;
+  auto exists = impl_->store.user_exists(*user);
+  if (!exists) return tl::make_unexpected(exists.error());
+  if (*exists) return fail(ErrorCode::user_in_use, "that user name is taken");
+  return user;
+}
+
+std::string Accounts::generate_localpart() { return random_letters(impl_->random, 12, 'a'); }
+
+Result<void> Accounts::check_new_password(const std::string& password) {
+  if (password.empty()) return fail(ErrorCode::invalid_param, "the password is empty");
+  if (password.size() > limits::password_bytes) {
+    return fail(ErrorCode::invalid_param,
+                "the password is longer than " + std::to_string(limits::password_bytes) + " bytes");
+  }
+  return {};
+}
+
+Result<UserId> Accounts::register_user(const std::string& localpart, const std::string& password, bool admin) {
+  auto user = available(localpart);
+  if (!user) return user;
+  if (auto good = check_new_password(password); !good) return tl::make_unexpected(good.error());
+  auto hash = impl_->hasher.hash(password);
+  if (!hash) return tl::make_unexpected(hash.error());
+  auto created = impl_->store.create_user(*user, *hash, impl_->clock.now_ms(), admin);
+  if (!created) return tl::make_unexpected(created.error());
+  return user;
+}
+
+Result<void> Accounts::check_password(const UserId& user, const std::string& password) {
+  auto hash = impl_->store.password_hash(user);
+  if (!hash) return tl::make_unexpected(hash.error());
+  const bool fits =
+      password.size() <= limits::password_bytes && impl_->hasher.verify(hash->value_or(impl_->decoy_hash()), password);
+  if (!*hash || !fits) return fail(ErrorCode::forbidden, "user name or password is wrong");
+  return {};
+}
+
+Result<void> Accounts::set_password(const UserId& user, const std::string& password) {
+  if (auto good = check_new_password(password); !good) return good;
+  auto hash = impl_->hasher.hash(password);
+  if (!hash) return tl::make_unexpected(hash.error());
+  return impl_->store.set_password_hash(user, *hash);
+}
+
+Result<Session> Accounts::open_session(const UserId& user, const std::optional<std::string>& device,
+                                       const std::string& device_name) {
+  Session session;
+  session.user = user;
+  session.device = device ? *device : random_letters(impl_->random, 10, 'A');
+  if (session.device.empty() || session.device.size() > device_id_bytes) {
+    return fail(ErrorCode::invalid_param, "a device id has 1 to 255 bytes");
+  }
+  if (device_name.size() > device_name_bytes) {
+    return fail(ErrorCode::invalid_param, "the device's name is longer than 255 bytes");
+  }
+  session.access_token = std::string(token_prefix) + base64url_encode(impl_->random.bytes(token_bytes));
+  storage::Device stored{session.device, device_name, impl_->clock.now_ms()};
+  auto put = impl_->store.put_device(user, stored, hash_of_token(session.access_token));
+  impl_->cache.forget(user);
+  if (!put) return tl::make_unexpected(put.error());
+  return session;
+}
+
+Result<Caller> Accounts::authenticate(const std::string& access_token) {
+  if (access_token.empty() || access_token.size() > token_text_bytes_at_most) {
+    return fail(ErrorCode::unknown_token, "this access token is not known");
+  }
+  const std::string hash = hash_of_token(access_token);
+  std::uint64_t generation = 0;
+  if (auto cached = impl_->cache.find(hash, generation)) return *cached;
+  auto owner = impl_->store.token_owner(hash);
+  if (!owner) return tl::make_unexpected(owner.error());
+  if (!*owner) return fail(ErrorCode::unknown_token, "this access token is not known");
+  Caller caller{(*owner)->user, (*owner)->device, (*owner)->admin};
+  impl_->cache.add(hash, caller, generation);
+  return caller;
+}
+
+Result<void> Accounts::close_session(const Caller& caller) { return close_sessions(caller.user, {caller.device}); }
+
+Result<void> Accounts::close_sessions(const UserId& user, const std::vector<std::string>& devices) {
+  Result<void> closed;
+  for (const std::string& device : devices) {
+    closed = impl_->store.remove_device(user, device);
+    if (!closed && closed.error().code == ErrorCode::not_found) closed = {};
+    if (!closed) break;
+  }
+  impl_->cache.forget(user);
+  return closed;
+}
+
+Result<void> Accounts::close_all_sessions(const UserId& user) {
+  auto closed = impl_->store.remove_all_devices(user);
+  impl_->cache.forget(user);
+  return closed;
+}
+
+}  // namespace skerry::homeserver
