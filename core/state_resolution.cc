@@ -1,0 +1,153 @@
+// State resolution v2 and v2.1, step by step as the specification numbers them (rooms/v12, 'State resolution').
+#include "core/state_resolution.h"
+
+#include <algorithm>
+
+#include "core/auth_graph.h"
+#include "core/state_ordering.h"
+
+namespace skerry {
+namespace resolution {
+namespace {
+
+// 'Unconflicted state map and conflicted state set.'
+struct Separation {
+  StateMap unconflicted;
+  EventIds conflicted;
+  std::vector<EventIds> conflicted_of_fork;
+};
+
+Separation separate(const std::vector<StatePtr>& forks) {
+  Separation result;
+  for (const auto& [key, id] : *forks.front()) {
+    const bool is_everywhere = std::all_of(forks.begin() + 1, forks.end(), [&](const StatePtr& fork) {
+      const auto entry = fork->find(key);
+      return entry != fork->end() && entry->second == id;
+    });
+    if (is_everywhere) result.unconflicted.emplace_hint(result.unconflicted.end(), key, id);
+  }
+  for (const StatePtr& fork : forks) {
+    EventIds& differing = result.conflicted_of_fork.emplace_back();
+    for (const auto& [key, id] : *fork) {
+      if (result.unconflicted.contains(key)) continue;
+      differing.insert(id);
+      result.conflicted.insert(id);
+    }
+  }
+  return result;
+}
+
+bool is_power_event(const Event& event) {
+  if (event.is_state("m.room.power_levels", "") || event.is_state("m.room.join_rules", "")) return true;
+  const std::string_view membership = event.membership();
+  return (membership == "leave" || membership == "ban") && event.is_state() &&
+         *event.state_key() != event.sender().str();
+}
+
+class Resolver {
+ public:
+  Resolver(const RoomRules& rules, const EventLookup& events, const std::function<bool(const EventId&)>& rejected)
+      : rules_(rules), graph_(events), rejected_(rejected) {}
+
+  std::variant<StateMap, Missing> resolve(const std::vector<StatePtr>& forks) {
+    Separation state = separate(forks);
+    if (state.conflicted.empty()) return std::move(state.unconflicted);
+    const bool is_v2_1 = rules_.state_resolution == RoomRules::StateResolution::v2_1;
+    const EventIds full_conflicted = full_conflicted_set(state, is_v2_1);
+    if (!graph_.missing().empty()) return Missing{graph_.missing()};
+
+    StateMap resolved = is_v2_1 ? StateMap{} : state.unconflicted;
+    // 1. and 2.
+    const EventIds power_events = select_power_events(full_conflicted);
+    apply_allowed(order_by_power(rules_, graph_, power_events), resolved);
+    // 3. and 4.
+    EventIds remaining;
+    for (const EventId& id : full_conflicted) {
+      if (!power_events.contains(id)) remaining.insert(id);
+    }
+    const auto levels = resolved.find({"m.room.power_levels", ""});
+    const EventPtr power_levels = levels == resolved.end() ? nullptr : graph_.find(levels->second);
+    apply_allowed(order_by_mainline(graph_, power_levels, remaining), resolved);
+    // 5.
+    for (auto& [key, id] : state.unconflicted) resolved.insert_or_assign(key, std::move(id));
+    if (!graph_.missing().empty()) return Missing{graph_.missing()};
+    return resolved;
+  }
+
+ private:
+  EventIds full_conflicted_set(const Separation& state, bool with_subgraph) {
+    EventIds common;
+    for (const auto& [key, id] : state.unconflicted) common.insert(id);
+    EventIds full = auth_difference(graph_, common, state.conflicted_of_fork);
+    full.insert(state.conflicted.begin(), state.conflicted.end());
+    if (with_subgraph) full.merge(conflicted_subgraph(graph_, state.conflicted));
+    for (const EventId& id : full) graph_.find(id);  // all are needed from here on
+    return full;
+  }
+
+  // Step 1: the power events, and of their auth chains what is in the full conflicted set. Chains are followed inside
+  // the set only, as all implementations do: what leaves it is in every fork's chain, and so is all behind it.
+  EventIds select_power_events(const EventIds& full_conflicted) {
+    EventIds selected;
+    std::vector<EventId> open;
+    for (const EventId& id : full_conflicted) {
+      if (is_power_event(*graph_.find(id)) && selected.insert(id).second) open.push_back(id);
+    }
+    while (!open.empty()) {
+      const EventPtr event = graph_.find(open.back());
+      open.pop_back();
+      for (const EventId& cited : event->auth_events()) {
+        if (full_conflicted.contains(cited) && selected.insert(cited).second) open.push_back(cited);
+      }
+    }
+    return selected;
+  }
+
+  // 'Iterative auth checks.'
+  void apply_allowed(const std::vector<EventPtr>& events, StateMap& state) {
+    for (const EventPtr& event : events) {
+      if (!event->is_state()) continue;
+      const StateLookup lookup = [&](std::string_view type, std::string_view state_key) {
+        const auto entry = state.find({std::string(type), std::string(state_key)});
+        return entry != state.end() ? graph_.find(entry->second) : find_unrejected(*event, type, state_key);
+      };
+      const AuthVerdict verdict = authorize(rules_, *event, create_of(*event, lookup), lookup);
+      if (std::holds_alternative<Allowed>(verdict)) {
+        state.insert_or_assign(StateKey{event->type(), *event->state_key()}, event->id());
+      }
+    }
+  }
+
+  EventPtr find_unrejected(const Event& event, std::string_view type, std::string_view state_key) {
+    EventPtr cited = graph_.find_auth_event(event, type, state_key);
+    return cited == nullptr || rejected_(cited->id()) ? nullptr : cited;
+  }
+
+  EventPtr create_of(const Event& event, const StateLookup& lookup) {
+    if (event.type() == "m.room.create") return nullptr;
+    if (!rules_.room_id_is_create_hash) return lookup("m.room.create", "");
+    return graph_.find(EventId::parse("$" + event.room_id().str().substr(1)).value_or(EventId{}));
+  }
+
+  const RoomRules& rules_;
+  AuthGraph graph_;
+  const std::function<bool(const EventId&)>& rejected_;
+};
+
+}  // namespace
+}  // namespace resolution
+
+std::variant<StateMap, Missing> resolve_state(const RoomRules& rules, const std::vector<StatePtr>& forks,
+                                              const EventLookup& events,
+                                              const std::function<bool(const EventId&)>& rejected) {
+  std::vector<StatePtr> distinct;
+  for (const StatePtr& fork : forks) {
+    const bool is_known = std::any_of(distinct.begin(), distinct.end(),
+                                      [&](const StatePtr& other) { return other == fork || *other == *fork; });
+    if (!is_known) distinct.push_back(fork);
+  }
+  if (distinct.size() == 1) return *distinct.front();
+  return resolution::Resolver(rules, events, rejected).resolve(distinct);
+}
+
+}  // namespace skerry
