@@ -225,6 +225,22 @@ void Engine::commit(const std::shared_ptr<Room>& room, Placed placed, CommitOpti
   }
 }
 
+void Engine::commit_rejected(const std::shared_ptr<Room>& room, const EventPtr& event, const Judgement& judgement,
+                             CommitDone done) {
+  storage::EventCommit commit;
+  commit.event = event;
+  commit.room_version = room->version;
+  commit.judgement = judgement;
+  commit.outlier = true;
+  const bool queued = room->unless_failed([&] {
+    store.commit(std::move(commit), [room, done](Result<storage::StreamPosition> position) {
+      room->settle({}, position.has_value());
+      done(std::move(position));
+    });
+  });
+  if (!queued) done(fail(ErrorCode::storage, "an event before this one could not be stored"));
+}
+
 Result<void> Engine::commit_outliers(const RoomId& room, const std::string& version,
                                      std::vector<std::pair<EventPtr, Judgement>> events) {
   std::vector<EventId> ids;

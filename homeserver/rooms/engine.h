@@ -47,7 +47,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // Queues the event's commit and brings the room in memory up to it. `done` after the fsync. In the room's turn only.
   using CommitDone = std::function<void(Result<storage::StreamPosition>)>;
   void commit(const std::shared_ptr<Room>& room, Placed placed, CommitOptions options, CommitDone done);
-  // The same without queueing it: what the store has to be told. Errors: storage.
+  // An event that its own auth events refuse, while its place is not known. In the room's turn only.
+  void commit_rejected(const std::shared_ptr<Room>& room, const EventPtr& event, const Judgement& judgement,
+                       CommitDone done);
+  // commit() without queueing it: what the store has to be told. Errors: storage.
   struct Prepared {
     storage::EventCommit commit;
     std::shared_ptr<const std::vector<UserId>> concerned;    // users of this server
