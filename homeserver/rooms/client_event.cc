@@ -7,10 +7,15 @@ namespace skerry::homeserver {
 
 namespace {
 
+// Null when this server does not know the room or its version.
+const RoomRules* rules_of(storage::RoomStore& store, const Event& event) {
+  const auto info = store.room(event.room_id());
+  return info && info->has_value() ? find_room_rules((*info)->version) : nullptr;
+}
+
 // What redaction leaves of the content.
 Json redacted_content(storage::RoomStore& store, const Event& event) {
-  const auto info = store.room(event.room_id());
-  const RoomRules* rules = info && info->has_value() ? find_room_rules((*info)->version) : nullptr;
+  const RoomRules* rules = rules_of(store, event);
   if (rules == nullptr) return Json::object();
   const Json pdu = redact(*rules, event.pdu());
   const Json* content = find_object(pdu, "content");
@@ -35,10 +40,14 @@ Json bare_event(const storage::StoredEvent& stored, storage::RoomStore& store, s
                {"content", stored.redacted_by ? redacted_content(store, event) : event.content()},
                {"unsigned", Json{{"age", now_ms - event.origin_server_ts_ms()}}}};
   if (event.state_key()) json["state_key"] = *event.state_key();
-  // Clients of either side of room version 11 look for it in one of two places.
-  if (event.type() == "m.room.redaction" && !event.redacts().empty() && !stored.redacted_by) {
-    json["redacts"] = event.redacts().str();
-    json["content"]["redacts"] = event.redacts().str();
+  if (event.type() == "m.room.redaction" && !stored.redacted_by) {
+    const RoomRules* rules = rules_of(store, event);
+    const EventId target = rules == nullptr ? EventId() : event.redacts(*rules);
+    if (!target.empty()) {
+      // Clients of either side of room version 11 look for it in one of two places.
+      json["redacts"] = target.str();
+      json["content"]["redacts"] = target.str();
+    }
   }
   return json;
 }

@@ -48,7 +48,7 @@ Result<std::shared_ptr<Room>> Engine::open(const RoomId& id) {
     }
   }
   if (room && room->take_settled()) return room;
-  if (room) drop(id);  // a commit failed: what is in memory was never stored
+  if (room) forget(id);  // a commit failed: what is in memory was never stored
   auto loaded = Room::load(store, id, context.us);
   if (!loaded) return loaded;
   const std::lock_guard lock(mutex_);
@@ -69,7 +69,7 @@ void Engine::shrink() {
   }
 }
 
-void Engine::drop(const RoomId& id) {
+void Engine::forget(const RoomId& id) {
   const std::lock_guard lock(mutex_);
   if (const auto found = rooms_.find(id); found != rooms_.end()) {
     by_use_.erase(found->second.used);
@@ -151,9 +151,9 @@ Result<void> Engine::extend(const std::shared_ptr<Room>& room, const Placed& pla
 // Either side of a redaction may come first: the redaction looks for its event, and a new event for redactions of it.
 void Engine::redact(Room& room, const Placed& placed, bool is_new, storage::EventCommit& commit) {
   const Event& event = *placed.event;
-  if (event.type() == "m.room.redaction" && !event.redacts().empty()) {
-    const EventPtr target = room.event(event.redacts());
-    if (redaction_applies(room, event, target.get(), placed.before)) commit.redacts = event.redacts();
+  if (const EventId& id = event.redacts(room.rules); !id.empty()) {
+    const EventPtr target = room.event(id);
+    if (redaction_applies(room, event, target.get(), placed.before)) commit.redacts = id;
   }
   if (is_new) return;
   const auto redactions = store.redactions_of(event.id());
@@ -220,7 +220,7 @@ void Engine::commit(const std::shared_ptr<Room>& room, Placed placed, CommitOpti
                  });
   });
   if (!queued) {
-    drop(room->id);
+    forget(room->id);
     done(fail(ErrorCode::storage, "an event before this one could not be stored"));
   }
 }

@@ -38,6 +38,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void post(const RoomId& room, std::function<void()> turn, const std::function<void(Error)>& refused);
   // The room as its turn sees it: with what is in flight. In the room's turn only. Errors: not_found, storage ...
   Result<std::shared_ptr<Room>> open(const RoomId& room);
+  // The next turn reads the room anew. In the room's turn only, and with none of its commits under way.
+  void forget(const RoomId& room);
   // Runs `work` in the room's turn and waits for its result. On `outbound` threads only. Errors: as open(), cancelled.
   template <class T>
   Result<T> in_turn(const RoomId& room, std::function<Result<T>(const std::shared_ptr<Room>&)> work);
@@ -73,7 +75,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::shared_ptr<Room> room;
     std::list<RoomId>::iterator used;
   };
-  void drop(const RoomId& room);
   void shrink();
   Result<void> extend(const std::shared_ptr<Room>& room, const Placed& placed, Prepared& prepared);
   void redact(Room& room, const Placed& placed, bool is_new, storage::EventCommit& commit);

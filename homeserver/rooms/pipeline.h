@@ -109,6 +109,10 @@ class RoomPipeline {
   // of the state (those that fail are left out; a join that is then refused is an error). Errors: forbidden, bad_json, bad_signature.
   void install_room(RemoteRoom room, std::function<void(Result<EventId>)> done);
 
+  // While the handle lives, what other servers send for this room waits: one of our users is joining it through another server,
+  // and is not there yet. Held from before send_join until install_room is through.
+  [[nodiscard]] std::shared_ptr<void> joining(const RoomId& room);
+
   // Asks other servers for history before the room's backward extremities; true when something was added. On `outbound` only: waits.
   Result<bool> backfill(const RoomId& room, std::size_t limit);
 

@@ -1,0 +1,104 @@
+#include "homeserver/rooms/remote.h"
+
+#include <nlohmann/json.hpp>
+
+#include "homeserver/rooms/verify.h"
+
+namespace skerry::homeserver {
+
+namespace {
+
+using Told = Once<RemoteOutcome>;
+
+constexpr std::size_t waiting_per_join = 1'000;
+
+struct Incoming {
+  ServerName origin;
+  RoomId room;
+  const RoomRules* rules = nullptr;
+  Json pdu;
+};
+
+void tell_dropped(const Incoming& incoming, const Told& told, std::string reason) {
+  const auto id = event_id_of(*incoming.rules, incoming.pdu);
+  told(RemoteOutcome{id ? *id : EventId(), dropped(std::move(reason))});
+}
+
+void hand_in_verified(const std::shared_ptr<Engine>& engine, const std::shared_ptr<MissingEvents>& missing,
+                      const Incoming& incoming, EventPtr event, const Told& told) {
+  hand_in(engine, missing, std::make_shared<Arrival>(Arrival{std::move(event), incoming.origin, {told}}));
+}
+
+// Steps 1 to 3, once the keys that were missing were asked for.
+void verify_again(const std::shared_ptr<Engine>& engine, const std::shared_ptr<MissingEvents>& missing,
+                  const Incoming& incoming, const Told& told) {
+  auto verification = verify_pdu(*incoming.rules, incoming.room, incoming.pdu, known_keys(*engine));
+  if (!verification.event) return tell_dropped(incoming, told, std::move(verification.error.text));
+  hand_in_verified(engine, missing, incoming, std::move(verification.event), told);
+}
+
+void receive(const std::shared_ptr<Engine>& engine, const std::shared_ptr<MissingEvents>& missing,
+             const std::shared_ptr<Incoming>& incoming, const Told& told) {
+  incoming->rules = engine->rules_of(incoming->room);
+  if (incoming->rules == nullptr) return told(RemoteOutcome{EventId(), dropped("this server is not in the room")});
+  auto verification = verify_pdu(*incoming->rules, incoming->room, incoming->pdu, known_keys(*engine));
+  if (verification.event) return hand_in_verified(engine, missing, *incoming, std::move(verification.event), told);
+  if (verification.missing_keys.empty()) return tell_dropped(*incoming, told, std::move(verification.error.text));
+  engine->context.remote.fetch_keys(
+      std::move(verification.missing_keys), {incoming->origin},
+      [engine, missing, incoming, told] { verify_again(engine, missing, *incoming, told); });
+}
+
+}  // namespace
+
+void hand_in(const std::shared_ptr<Engine>& engine, const std::shared_ptr<MissingEvents>& missing,
+             const std::shared_ptr<Arrival>& arrival) {
+  const RoomId room_id = arrival->event->room_id();
+  engine->post(
+      room_id,
+      [engine, missing, arrival, room_id] {
+        const auto room = engine->open(room_id);
+        if (!room) return arrival->answer(dropped(room.error().text));
+        if (missing->wait_with_others(arrival)) return;
+        if (offer(*engine, *room, arrival)) missing->wait(arrival);
+      },
+      [arrival](const Error& error) { arrival->answer(dropped(error.text)); });
+}
+
+void receive_remote(const std::shared_ptr<Engine>& engine, const std::shared_ptr<MissingEvents>& missing,
+                    const std::shared_ptr<Joining>& joining, const ServerName& origin, Json pdu,
+                    std::function<void(RemoteOutcome)> done) {
+  const Told told(std::move(done), RemoteOutcome{EventId(), dropped("the server is shutting down")});
+  const auto room = room_id_of(pdu);
+  if (!room) return told(RemoteOutcome{EventId(), dropped(room.error().text)});
+  const auto incoming = std::make_shared<Incoming>(Incoming{origin, *room, nullptr, std::move(pdu)});
+  auto go_on = [engine, missing, incoming, told] { receive(engine, missing, incoming, told); };
+  if (!joining->wait(*room, go_on)) go_on();
+}
+
+void Joining::begin(const RoomId& room) {
+  const std::lock_guard lock(mutex_);
+  ++rooms_[room].joins;
+}
+
+void Joining::end(const RoomId& room) {
+  std::vector<std::function<void()>> resumes;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = rooms_.find(room);
+    if (found == rooms_.end() || --found->second.joins > 0) return;
+    resumes = std::move(found->second.resumes);
+    rooms_.erase(found);
+  }
+  for (const auto& resume : resumes) resume();
+}
+
+bool Joining::wait(const RoomId& room, std::function<void()> resume) {
+  const std::lock_guard lock(mutex_);
+  const auto found = rooms_.find(room);
+  if (found == rooms_.end() || found->second.resumes.size() >= waiting_per_join) return false;
+  found->second.resumes.push_back(std::move(resume));
+  return true;
+}
+
+}  // namespace skerry::homeserver
