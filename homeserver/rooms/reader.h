@@ -17,13 +17,13 @@ class RoomReader {
  public:
   RoomReader(storage::Database& database, ServerName us);
 
-  Result<storage::RoomInfo> room(const RoomId& room) const;                        // not_found
-  Result<const RoomRules*> rules(const RoomId& room) const;                        // not_found
-  Result<StatePtr> current_state(const RoomId& room) const;                        // not_found
+  Result<storage::RoomInfo> room(const RoomId& room) const;  // not_found
+  Result<const RoomRules*> rules(const RoomId& room) const;  // not_found
+  Result<StatePtr> current_state(const RoomId& room) const;  // not_found
   // Null when the state has none.
   Result<EventPtr> state_event(const RoomId& room, std::string_view type, std::string_view key) const;
   Result<EventPtr> state_event_at(storage::StateId state, std::string_view type, std::string_view key) const;
-  Result<std::string> membership(const RoomId& room, const UserId& user) const;    // "" when never in
+  Result<std::string> membership(const RoomId& room, const UserId& user) const;  // "" when never in
 
   // History visibility, from the state at the event ('Room History Visibility'); `server` form for federation.
   Result<bool> may_see(const UserId& user, const storage::StoredEvent& event) const;
@@ -36,8 +36,8 @@ class RoomReader {
   // Power of a user in the current state.
   Result<std::int64_t> power(const RoomId& room, const UserId& user) const;
 
-  // Stripped state for invites and knocks ('Stripped state'): create, name, avatar, topic, join rules, canonical alias, encryption.
-  // PDUs in full (`as_pdus`, for federation in v1.16 and later) or stripped events.
+  // Stripped state for invites and knocks ('Stripped state'): create, name, avatar, topic, join rules, canonical alias,
+  // encryption. PDUs in full (`as_pdus`, for federation in v1.16 and later) or stripped events.
   Result<Json> stripped_state(const RoomId& room, bool as_pdus) const;
 
   // The event as other servers get it: the redacted form when it was redacted.
@@ -54,9 +54,10 @@ Result<bool> user_may_see(storage::RoomStore& store, const UserId& user, const s
 // m.room.server_acl: whether `content` allows the server. Pure.
 bool server_acl_allows(const Json& content, const ServerName& server);
 
-// The event as clients see it ('Room event format'): event_id, unsigned.age, transaction_id for its own device, redacted_because,
-// prev_content, membership; the redacted form when it was redacted. `with_room_id` is false inside /sync.
-Json client_event(const storage::StoredEvent& event, storage::RoomStore& store, std::int64_t now_ms, const UserId& reader,
-                  const std::string& reader_device, bool with_room_id);
+// The event as clients see it ('Room event format'): event_id, unsigned.age, transaction_id for its own device,
+// redacted_because, prev_content, membership; the redacted form when it was redacted. `with_room_id` is false inside
+// /sync.
+Json client_event(const storage::StoredEvent& event, storage::RoomStore& store, std::int64_t now_ms,
+                  const UserId& reader, const std::string& reader_device, bool with_room_id);
 
 }  // namespace skerry::homeserver
