@@ -30,15 +30,26 @@ struct RateLimit {
 struct Config {
   ServerName server_name;
   std::string data_folder;
-  std::string signing_key_file;               // default: data_folder/signing.key
+  std::string signing_key_file;  // default: data_folder/signing.key
   std::string log_level = "info";
-  std::string public_client_url;              // for /.well-known/matrix/client; empty: 404
-  std::string well_known_server;              // for /.well-known/matrix/server; empty: 404
+  bool log_ip_addresses = false;  // whether refused logins and registrations are logged with their address
+  std::string public_client_url;  // for /.well-known/matrix/client; empty: 404
+  std::string well_known_server;  // for /.well-known/matrix/server; empty: 404
   std::vector<ListenerConfig> listeners;
+
+  struct Support {  // for /.well-known/matrix/support; without contacts and page: 404
+    struct Contact {
+      std::string role;
+      std::string matrix_id;
+      std::string email_address;
+    };
+    std::vector<Contact> contacts;
+    std::string page;
+  } support;
 
   struct Registration {
     bool open = false;
-    std::string shared_secret;                // empty: /_synapse/admin/v1/register is off
+    std::string shared_secret;  // empty: /_synapse/admin/v1/register is off
   } registration;
 
   struct Passwords {
@@ -49,26 +60,27 @@ struct Config {
 
   struct RateLimits {
     bool enabled = true;
-    RateLimit login{0.17, 5};                 // per address and per user
-    RateLimit registration{0.17, 5};          // per address
-    RateLimit message{10, 50};                // per user
-    RateLimit join{0.5, 10};                  // per user
+    RateLimit login{0.17, 5};         // per address and per user
+    RateLimit registration{0.17, 5};  // per address
+    RateLimit message{10, 50};        // per user
+    RateLimit join{0.5, 10};          // per user
   } rate_limits;
 
   struct Federation {
     bool system_store = true;
     std::vector<std::string> ca_files;
-    std::vector<std::string> resolver;        // "address:port"; empty: the system's
+    std::vector<std::string> resolver;  // "address:port"; empty: the system's
     std::vector<std::string> allowed_private_ranges;
-    std::uint16_t https_port = 443;           // discovery.https_port
+    std::uint16_t https_port = 443;  // discovery.https_port
     std::string bind_address;
     std::chrono::milliseconds backoff_first{1'000};
     std::chrono::milliseconds backoff_max{600'000};
-    std::vector<ServerName> notaries;         // asked for keys that an origin does not give
+    std::vector<ServerName> notaries;  // asked for keys that an origin does not give
   } federation;
 };
 
-// Errors: invalid_param with file, line and key. Unknown keys are errors.
+// Relative paths in it are taken from the file's folder. Errors: storage when it cannot be read; invalid_param with one
+// line "FILE:LINE: KEY: what is wrong" per problem. Unknown keys are problems.
 Result<Config> read_config(const std::string& file);
 // The commented sample, a valid configuration.
 std::string sample_config();

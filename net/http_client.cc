@@ -467,7 +467,9 @@ HttpClient::HttpClient(Io& io, Resolver& resolver, HttpClientOptions options) : 
   }
 }
 
-HttpClient::~HttpClient() {
+HttpClient::~HttpClient() { close(); }
+
+void HttpClient::close() {
   std::vector<std::shared_ptr<Attempt>> open;
   {
     std::scoped_lock lock(impl_->shared->mutex);

@@ -49,13 +49,15 @@ struct HttpClientOptions {
 class HttpClient {
  public:
   HttpClient(Io& io, Resolver& resolver, HttpClientOptions options);
-  ~HttpClient();  // pending callbacks are called with `cancelled`
+  ~HttpClient();  // close()
 
   // `done` runs on an Io thread and must not block. Errors: unreachable, timeout, too_large, cancelled; any HTTP status
   // is a value.
   void send(OutgoingRequest request, std::function<void(Result<HttpResponse>)> done);
   // The same, waiting. Not from an Io thread.
   Result<HttpResponse> call(OutgoingRequest request);
+  // Pending requests and all later ones end with `cancelled`. Idempotent.
+  void close();
 
  private:
   struct Impl;

@@ -35,7 +35,7 @@ class WaitingSync : public std::enable_shared_from_this<WaitingSync> {
     bool empty = false;
     auto body = services_.sync.build(request_, services_.database.stream().current(), now_ms, &empty);
     if (!body) return reply_.error(body.error());
-    if (!empty || now_ms >= deadline_ms_) return reply_.json(*body);
+    if (!empty || now_ms >= deadline_ms_ || services_.notifier.closed()) return reply_.json(*body);
     std::scoped_lock lock(mutex_);
     subscription_ = std::move(subscription);
     if (!timer_) {

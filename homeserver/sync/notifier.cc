@@ -20,6 +20,7 @@ struct Notifier::Impl {
   using SubscriberPtr = std::shared_ptr<Subscriber>;
 
   std::mutex mutex;
+  bool closed = false;
   storage::StreamPosition visible = 0;
   std::unordered_map<UserId, std::unordered_set<SubscriberPtr>> subscribers;
   std::map<storage::StreamPosition, std::vector<UserId>> not_yet_visible;
@@ -67,6 +68,22 @@ void Notifier::advance_to(storage::StreamPosition position) {
     }
   }
   for (const auto& subscriber : woken) subscriber->reached();
+}
+
+void Notifier::close() {
+  std::vector<Impl::SubscriberPtr> woken;
+  {
+    std::unique_lock lock(impl_->mutex);
+    impl_->closed = true;
+    for (const auto& [user, waiting] : impl_->subscribers) woken.insert(woken.end(), waiting.begin(), waiting.end());
+    impl_->subscribers.clear();
+  }
+  for (const auto& subscriber : woken) subscriber->reached();
+}
+
+bool Notifier::closed() const {
+  std::scoped_lock lock(impl_->mutex);
+  return impl_->closed;
 }
 
 Notifier::Subscription Notifier::subscribe(const UserId& user, std::function<void()> reached) {

@@ -28,6 +28,10 @@ class Notifier {
   using Subscription = std::shared_ptr<void>;
   [[nodiscard]] Subscription subscribe(const UserId& user, std::function<void()> reached);
 
+  // The server stops: tells every subscription once more. Whoever waits then answers instead of waiting on.
+  void close();
+  bool closed() const;
+
  private:
   struct Impl;
   std::shared_ptr<Impl> impl_;

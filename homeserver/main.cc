@@ -1,0 +1,101 @@
+// skerry-homeserver: one Matrix homeserver.
+#include <atomic>
+#include <cstdio>
+#include <future>
+#include <iostream>
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "homeserver/server.h"
+#include "homeserver/signing_key.h"
+#include "net/log.h"
+
+namespace {
+
+using namespace skerry;              // NOLINT(google-build-using-namespace)
+using namespace skerry::homeserver;  // NOLINT(google-build-using-namespace)
+
+constexpr std::chrono::seconds stop_grace{10};
+
+int complain(const Error& error) {
+  std::cerr << "skerry-homeserver: " << error.text << "\n";
+  return 1;
+}
+
+// A connection takes a descriptor: as many as the system lets this process have.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Many small servers run on one machine in a sandbox: fewer arenas, and freed memory goes back soon.
+void save_memory() {
+  (void)::mallopt(M_ARENA_MAX, 2);
+  (void)::mallopt(M_TRIM_THRESHOLD, 256 * 1'024);
+  (void)::mallopt(M_MMAP_THRESHOLD, 256 * 1'024);
+}
+
+int serve(Config config) {
+  (void)log::set_level(config.log_level);
+  raise_descriptor_limit();
+  auto server = Server::start(std::move(config));
+  if (!server) return complain(server.error());
+  std::promise<int> signalled;
+  std::atomic<int> signals{0};
+  (*server)->on_termination([&](int signal) {
+    if (++signals > 1) ::_exit(128 + signal);
+    signalled.set_value(signal);
+  });
+  ::malloc_trim(0);
+  signalled.get_future().wait();
+  log::info("main", "stopping");
+  (*server)->stop(stop_grace);
+  log::info("main", "stopped");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  save_memory();
+  CLI::App app("A Matrix homeserver.");
+  std::string config_file;
+  bool check = false;
+  bool print_sample = false;
+  bool generate_key = false;
+  auto* config_option = app.add_option("--config", config_file, "the configuration, a TOML file")->type_name("FILE");
+  app.add_flag("--check-config", check, "read the configuration, say what is wrong with it, and end")
+      ->needs(config_option);
+  app.add_flag("--print-sample-config", print_sample, "print a commented configuration, and end");
+  app.add_flag("--generate-key", generate_key, "print a new signing key as signing_key_file wants it, and end");
+  app.set_version_flag("--version", std::string("skerry-homeserver ") + SKERRY_VERSION);
+  CLI11_PARSE(app, argc, argv);
+  if (print_sample) {
+    std::cout << sample_config();
+    return 0;
+  }
+  if (generate_key) {
+    std::cout << generate_signing_key_line(net::system_random()) << "\n";
+    return 0;
+  }
+  if (config_file.empty()) {
+    std::cerr << "skerry-homeserver: --config FILE is required; --print-sample-config prints one to begin with\n";
+    return 2;
+  }
+  auto config = read_config(config_file);
+  if (!config) {
+    std::cerr << config.error().text << "\n";
+    return 1;
+  }
+  if (check) {
+    if (auto files = check_files(*config); !files) return complain(files.error());
+    std::cout << config_file << ": good\n";
+    return 0;
+  }
+  return serve(std::move(*config));
+}

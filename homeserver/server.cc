@@ -1,0 +1,274 @@
+#include "homeserver/server.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "homeserver/accounts/user_interactive_auth.h"
+#include "homeserver/dispatch.h"
+#include "homeserver/rate_limiter.h"
+#include "homeserver/services.h"
+#include "homeserver/signing_key.h"
+#include "net/http_server.h"
+#include "net/log.h"
+
+namespace skerry::homeserver {
+
+namespace {
+
+constexpr int io_threads = 2;
+constexpr int local_threads = 4;
+constexpr int outbound_threads = 64;
+constexpr int federation_threads = 4;
+constexpr int turn_threads = 4;
+constexpr std::size_t queued_calls = 4'096;
+constexpr std::size_t queued_turns = 65'536;
+
+net::ResolverOptions resolver_options(const Config& config) {
+  net::ResolverOptions options;
+  options.servers = config.federation.resolver;
+  return options;
+}
+
+net::HttpClientOptions client_options(const Config& config) {
+  net::HttpClientOptions options;
+  options.trust.system_store = config.federation.system_store;
+  options.trust.ca_files = config.federation.ca_files;
+  // read_config() has seen that the ranges are good.
+  if (auto policy = net::AddressPolicy::make(config.federation.allowed_private_ranges)) options.policy = *policy;
+  options.bind_address = config.federation.bind_address;
+  return options;
+}
+
+federation::DiscoveryOptions discovery_options(const Config& config) {
+  federation::DiscoveryOptions options;
+  options.https_port = config.federation.https_port;
+  return options;
+}
+
+federation::BackoffOptions backoff_options(const Config& config) {
+  return {config.federation.backoff_first, config.federation.backoff_max};
+}
+
+Result<std::vector<net::Listener>> listeners_of(const Config& config) {
+  std::vector<net::Listener> listeners;
+  for (const ListenerConfig& one : config.listeners) {
+    net::Listener listener;
+    listener.address = one.address;
+    listener.port = one.port;
+    if (one.tls) {
+      auto identity = net::read_tls_identity(one.certificate_file, one.key_file);
+      if (!identity) return tl::make_unexpected(identity.error());
+      listener.tls = std::move(*identity);
+    }
+    listeners.push_back(std::move(listener));
+  }
+  return listeners;
+}
+
+Result<void> make_folder(const std::string& folder) {
+  std::error_code error;
+  if (std::filesystem::is_directory(folder, error)) return {};
+  if (!std::filesystem::create_directories(folder, error) || ::chmod(folder.c_str(), 0700) != 0) {
+    return fail(ErrorCode::storage, folder + ": " + (error ? error.message() : std::strerror(errno)));
+  }
+  return {};
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(Config given, std::unique_ptr<storage::Database> opened, SigningKey key);
+
+  Result<void> listen(std::vector<net::Listener> listeners);
+  void write_listeners() const;
+  void stop(std::chrono::milliseconds grace);
+
+  const Config config;
+  net::Io io;
+  net::WorkerPool local{"local", local_threads, queued_calls};
+  net::WorkerPool outbound{"outbound", outbound_threads, queued_calls};
+  net::WorkerPool federation_pool{"federation", federation_threads, queued_calls};
+  net::WorkerPool turns{"turns", turn_threads, queued_turns};
+  std::unique_ptr<storage::Database> database;
+  net::Resolver resolver;
+  net::HttpClient http_client;
+  federation::Discovery discovery;
+  federation::FederationClient federation;
+  federation::KeyRing keys;
+  federation::Outbox outbox;
+  Accounts accounts;
+  UserInteractiveAuth user_interactive_auth;
+  RateLimiter rate_limiter;
+  RoomReader reader;
+  Notifier notifier;
+  Typing typing;
+  UnreadCounter unread;
+  SyncBuilder sync;
+  std::unique_ptr<RemoteRooms> remote_rooms;
+  PipelineContext pipeline_context;
+  std::unique_ptr<RoomPipeline> pipeline;
+  MembershipService membership;
+  Services services;
+  Dispatcher dispatcher;
+  std::unique_ptr<net::HttpServer> http;
+  std::once_flag stopped;
+};
+
+Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, SigningKey key)
+    : config(std::move(given)),
+      io(io_threads),
+      database(std::move(opened)),
+      resolver(io, resolver_options(config)),
+      http_client(io, resolver, client_options(config)),
+      discovery(http_client, resolver, net::system_clock(), discovery_options(config)),
+      federation(http_client, discovery, net::system_clock(), config.server_name, key, backoff_options(config)),
+      keys(federation, database->federation(), net::system_clock(), config.server_name, key),
+      outbox(federation, database->federation(), io, net::system_clock(), config.server_name, backoff_options(config)),
+      accounts(database->accounts(), net::system_clock(), net::system_random(), config.server_name, config.passwords),
+      user_interactive_auth(accounts, net::system_clock(), net::system_random(), config.server_name),
+      rate_limiter(net::system_clock(), config.rate_limits),
+      reader(*database, config.server_name),
+      typing(database->stream(), io,
+             [this](const RoomId& room, storage::StreamPosition position) {
+               // Who is in the room is read from the store: not on the thread of a timer.
+               (void)local.post([this, room, position] {
+                 if (auto users = database->rooms().joined_local_users(room)) notifier.notify(position, *users);
+               });
+             }),
+      unread(*database, reader),
+      sync(*database, reader, typing, unread),
+      remote_rooms(make_remote_rooms(federation, keys)),
+      pipeline_context{config.server_name,
+                       key,
+                       *database,
+                       *remote_rooms,
+                       net::system_clock(),
+                       net::system_random(),
+                       turns,
+                       outbound,
+                       [this](storage::StreamPosition position, const std::vector<UserId>& users, const RoomId&) {
+                         notifier.notify(position, users);
+                       },
+                       [this](const std::vector<ServerName>& servers) { outbox.wake(servers); }},
+      pipeline(std::make_unique<RoomPipeline>(pipeline_context)),
+      membership(pipeline_context, *pipeline, reader),
+      services{config,
+               net::system_clock(),
+               net::system_random(),
+               io,
+               local,
+               outbound,
+               federation_pool,
+               *database,
+               federation,
+               keys,
+               outbox,
+               accounts,
+               user_interactive_auth,
+               rate_limiter,
+               reader,
+               *pipeline,
+               membership,
+               notifier,
+               typing,
+               unread,
+               sync},
+      dispatcher(services) {
+  database->stream().on_advance([this](storage::StreamPosition position) { notifier.advance_to(position); });
+  notifier.advance_to(database->stream().current());
+}
+
+Result<void> Server::Impl::listen(std::vector<net::Listener> listeners) {
+  net::HttpServerOptions options;
+  options.listeners = std::move(listeners);
+  options.body_limit = Dispatcher::body_limit;
+  options.error_response = Dispatcher::error_response;
+  auto started =
+      net::HttpServer::start(io, std::move(options), [this](net::HttpRequest request, net::Responder responder) {
+        dispatcher.handle(std::move(request), std::move(responder));
+      });
+  if (!started) return tl::make_unexpected(started.error());
+  http = std::move(*started);
+  return {};
+}
+
+void Server::Impl::write_listeners() const {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const ListenerConfig& listener = config.listeners[i];
+    list.push_back({{"address", listener.address}, {"port", http->port(i)}, {"tls", listener.tls}});
+    log::info("main", "listening on " + listener.address + ":" + std::to_string(http->port(i)) +
+                          (listener.tls ? " by HTTPS" : " by HTTP"));
+  }
+  const std::string file = config.data_folder + "/listeners.json";
+  std::ofstream(file + ".new") << dump({{"pid", ::getpid()}, {"listeners", std::move(list)}}) << "\n";
+  std::error_code error;
+  std::filesystem::rename(file + ".new", file, error);
+  if (error) log::warn("main", file + ": " + error.message());
+}
+
+void Server::Impl::stop(std::chrono::milliseconds grace) {
+  std::call_once(stopped, [&] {
+    notifier.close();
+    if (http) {
+      http->stop(grace);
+      std::error_code ignored;
+      std::filesystem::remove(config.data_folder + "/listeners.json", ignored);
+    }
+    http.reset();
+    outbox.stop();
+    http_client.close();  // whoever waits for another server goes on
+    outbound.stop();
+    local.stop();
+    federation_pool.stop();
+    pipeline.reset();
+    turns.stop();
+    io.stop();  // after this no callback touches a store
+    database.reset();
+  });
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() { stop(std::chrono::milliseconds(0)); }
+
+Result<std::unique_ptr<Server>> Server::start(Config config) {
+  auto listeners = listeners_of(config);
+  if (!listeners) return tl::make_unexpected(listeners.error());
+  if (auto made = make_folder(config.data_folder); !made) return tl::make_unexpected(made.error());
+  auto database = storage::open_sqlite(config.data_folder);
+  if (!database) return tl::make_unexpected(database.error());
+  auto key = read_or_create_signing_key(config.signing_key_file, net::system_random());
+  if (!key) return tl::make_unexpected(key.error());
+  std::unique_ptr<Server> server(
+      new Server(std::make_unique<Impl>(std::move(config), std::move(*database), std::move(*key))));
+  if (auto listening = server->impl_->listen(std::move(*listeners)); !listening) {
+    return tl::make_unexpected(listening.error());
+  }
+  server->impl_->outbox.start();
+  server->impl_->write_listeners();
+  return server;
+}
+
+std::uint16_t Server::port(std::size_t listener) const { return impl_->http->port(listener); }
+
+void Server::on_termination(std::function<void(int)> on_signal) { impl_->io.on_termination(std::move(on_signal)); }
+
+void Server::stop(std::chrono::milliseconds grace) { impl_->stop(grace); }
+
+Result<void> check_files(const Config& config) {
+  if (auto listeners = listeners_of(config); !listeners) return tl::make_unexpected(listeners.error());
+  for (const std::string& file : config.federation.ca_files) {
+    if (!std::ifstream(file)) return fail(ErrorCode::storage, file + ": cannot be read");
+  }
+  return {};
+}
+
+}  // namespace skerry::homeserver
