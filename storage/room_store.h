@@ -99,7 +99,8 @@ class RoomStore {
   virtual Result<std::vector<StoredEvent>> history(const RoomId& room, TopologicalPosition from, bool backwards, std::size_t limit) = 0;
   // The place just after (or before) everything stored at stream position p.
   virtual Result<TopologicalPosition> topological_at(const RoomId& room, StreamPosition position) = 0;
-  // Events that some stored event names in prev_events and that are absent: where backfill must go on.
+  // Events without a place (absent, or outliers: a joined room's state) that some event with a place names in prev_events:
+  // where backfill must go on.
   virtual Result<std::vector<EventId>> backward_extremities(const RoomId& room, std::size_t limit) = 0;
   virtual Result<std::optional<EventId>> transaction_event(const ClientTransaction& transaction) = 0;
   // Accepted redactions that name `target`, applied or not, oldest first: one may come before the event that it redacts.
