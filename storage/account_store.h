@@ -41,7 +41,8 @@ class AccountStore {
   virtual ~AccountStore() = default;
 
   // Errors: user_in_use.
-  virtual Result<void> create_user(const UserId& user, const std::string& password_hash, std::int64_t now_ms, bool admin) = 0;
+  virtual Result<void> create_user(const UserId& user, const std::string& password_hash, std::int64_t now_ms,
+                                   bool admin) = 0;
   virtual Result<bool> user_exists(const UserId& user) = 0;
   virtual Result<std::optional<std::string>> password_hash(const UserId& user) = 0;
   virtual Result<void> set_password_hash(const UserId& user, const std::string& password_hash) = 0;
@@ -51,7 +52,8 @@ class AccountStore {
   virtual Result<void> put_device(const UserId& user, const Device& device, const std::string& token_hash) = 0;
   virtual Result<std::optional<TokenOwner>> token_owner(const std::string& token_hash) = 0;
   virtual Result<std::vector<Device>> devices(const UserId& user) = 0;
-  virtual Result<void> set_device_name(const UserId& user, const std::string& device, const std::string& name) = 0;  // not_found
+  virtual Result<void> set_device_name(const UserId& user, const std::string& device,
+                                       const std::string& name) = 0;                      // not_found
   virtual Result<void> remove_device(const UserId& user, const std::string& device) = 0;  // with its tokens
   virtual Result<void> remove_all_devices(const UserId& user) = 0;
 
@@ -62,9 +64,11 @@ class AccountStore {
   virtual Result<std::optional<std::string>> filter(const UserId& user, const std::string& filter_id) = 0;
 
   virtual Result<StreamPosition> set_account_data(const UserId& user, const AccountDataEntry& entry) = 0;
-  virtual Result<std::optional<AccountDataEntry>> account_data(const UserId& user, const std::optional<RoomId>& room, const std::string& type) = 0;
+  virtual Result<std::optional<AccountDataEntry>> account_data(const UserId& user, const std::optional<RoomId>& room,
+                                                               const std::string& type) = 0;
   // Entries with from < position <= to, of all rooms and global.
-  virtual Result<std::vector<AccountDataEntry>> account_data_since(const UserId& user, StreamPosition from, StreamPosition to) = 0;
+  virtual Result<std::vector<AccountDataEntry>> account_data_since(const UserId& user, StreamPosition from,
+                                                                   StreamPosition to) = 0;
 };
 
 }  // namespace skerry::storage

@@ -21,8 +21,9 @@ class Database {
   virtual FederationStore& federation() = 0;
 };
 
-// Opens or creates `folder`/homeserver.db and locks it against a second process. The tables are brought to this program's
-// version inside one transaction. Errors: storage (in use by another process, made by a newer program, unwritable, damaged).
-Result<std::unique_ptr<Database>> open_sqlite(const std::string& folder);
+// Opens or creates `folder`/homeserver.db and locks it against a second process. The tables are brought to this
+// program's version inside one transaction. `us` is the server whose database it is: its users are the local ones.
+// Errors: storage (in use by another process, made by a newer program, unwritable, damaged).
+Result<std::unique_ptr<Database>> open_sqlite(const std::string& folder, const ServerName& us);
 
 }  // namespace skerry::storage

@@ -13,18 +13,18 @@ struct StoredServerKey {
   KeyId key_id;
   Ed25519PublicKey key{};
   std::int64_t valid_until_ms = 0;
-  bool old = false;              // from old_verify_keys: valid_until_ms is expired_ts
+  bool old = false;  // from old_verify_keys: valid_until_ms is expired_ts
 };
 
 struct OutboxEdu {
   std::int64_t id = 0;
-  std::string edu_json;          // {"edu_type":..., "content":...}
+  std::string edu_json;  // {"edu_type":..., "content":...}
 };
 
 struct Destination {
   ServerName server;
-  StreamPosition sent_up_to = 0;       // every event owed at or before it was acknowledged
-  std::int64_t retry_at_ms = 0;        // 0: not failing
+  StreamPosition sent_up_to = 0;  // every event owed at or before it was acknowledged
+  std::int64_t retry_at_ms = 0;   // 0: not failing
   std::int64_t backoff_ms = 0;
 };
 
@@ -34,16 +34,23 @@ class FederationStore {
   virtual ~FederationStore() = default;
 
   // A server's keys, with the response they came in for notary answers. Replaces what is newer only.
-  virtual Result<void> save_server_keys(const ServerName& server, const std::vector<StoredServerKey>& keys, const std::string& response_json) = 0;
+  virtual Result<void> save_server_keys(const ServerName& server, const std::vector<StoredServerKey>& keys,
+                                        const std::string& response_json) = 0;
   virtual Result<std::vector<StoredServerKey>> server_keys(const ServerName& server) = 0;
   virtual Result<std::optional<std::string>> server_keys_response(const ServerName& server) = 0;
 
-  // -- outbox: a cursor per server, no row per message. What a server is owed follows from the events marked `distribute` and
-  // from the stretches of the stream during which it had a user in their room (its last user's leave included).
+  // -- outbox: a cursor per server, no row per message. What a server is owed follows from the events marked
+  // `distribute` and from the stretches of the stream during which it had a user in their room (its last user's leave
+  // included).
   virtual Result<Destination> destination(const ServerName& server) = 0;
-  virtual Result<std::vector<ServerName>> servers_owed() = 0;                                    // events or EDUs; for start-up
+  virtual Result<std::vector<ServerName>> servers_owed() = 0;  // events or EDUs; for start-up
   // The next events owed: canonical texts with position > after, oldest first; for each its position.
-  struct Owed { StreamPosition position = 0; EventId event; RoomId room; std::string canonical_text; };
+  struct Owed {
+    StreamPosition position = 0;
+    EventId event;
+    RoomId room;
+    std::string canonical_text;
+  };
   virtual Result<std::vector<Owed>> owed_events(const ServerName& server, StreamPosition after, std::size_t limit) = 0;
   virtual Result<void> save_cursor(const ServerName& server, StreamPosition sent_up_to) = 0;
   virtual Result<void> save_retry(const ServerName& server, std::int64_t retry_at_ms, std::int64_t backoff_ms) = 0;
@@ -52,8 +59,10 @@ class FederationStore {
   virtual Result<void> remove_edus(const ServerName& server, std::int64_t up_to_id) = 0;
 
   // -- inbound transactions
-  virtual Result<std::optional<std::string>> transaction_response(const ServerName& origin, const std::string& transaction_id) = 0;
-  virtual Result<void> save_transaction_response(const ServerName& origin, const std::string& transaction_id, const std::string& response_json) = 0;
+  virtual Result<std::optional<std::string>> transaction_response(const ServerName& origin,
+                                                                  const std::string& transaction_id) = 0;
+  virtual Result<void> save_transaction_response(const ServerName& origin, const std::string& transaction_id,
+                                                 const std::string& response_json) = 0;
 };
 
 }  // namespace skerry::storage

@@ -12,8 +12,8 @@ namespace skerry::storage {
 struct Receipt {
   RoomId room;
   UserId user;
-  std::string type;        // m.read, m.read.private, m.fully_read is account data
-  std::string thread_id;   // "", "main" or an event id
+  std::string type;       // m.read, m.read.private, m.fully_read is account data
+  std::string thread_id;  // "", "main" or an event id
   EventId event;
   std::int64_t ts_ms = 0;
   StreamPosition position = 0;

@@ -1,4 +1,5 @@
-// One thread writes, in groups: whatever waits goes into one transaction and one fsync, each job in a savepoint of its own.
+// One thread writes, in groups: whatever waits goes into one transaction and one fsync, each job in a savepoint of its
+// own.
 #pragma once
 
 #include <functional>

@@ -1,0 +1,185 @@
+#include "storage/sqlite/account_store.h"
+
+#include "storage/sqlite/room_store.h"
+
+namespace skerry::storage {
+
+Result<void> SqliteAccountStore::write(std::function<Result<void>(Connection&)> use) {
+  auto written = writer_.run([use = std::move(use)](WriteContext& context) -> Result<StreamPosition> {
+    auto done = use(context.connection);
+    if (!done) return tl::make_unexpected(done.error());
+    return StreamPosition{0};
+  });
+  if (!written) return tl::make_unexpected(written.error());
+  return {};
+}
+
+Result<void> SqliteAccountStore::create_user(const UserId& user, const std::string& password_hash, std::int64_t now_ms,
+                                             bool admin) {
+  return write([=](Connection& connection) -> Result<void> {
+    Query taken(connection, "SELECT 1 FROM users WHERE user = ?", user.str());
+    if (taken.next()) return fail(ErrorCode::user_in_use, "that user name is taken");
+    Query(connection, "INSERT INTO users VALUES(?, ?, ?, ?)", user.str(), password_hash, now_ms, admin).run();
+    return {};
+  });
+}
+
+Result<bool> SqliteAccountStore::user_exists(const UserId& user) {
+  return readers_.read([&](Connection& connection) -> Result<bool> {
+    Query query(connection, "SELECT 1 FROM users WHERE user = ?", user.str());
+    return query.next();
+  });
+}
+
+Result<std::optional<std::string>> SqliteAccountStore::password_hash(const UserId& user) {
+  return readers_.read([&](Connection& connection) -> Result<std::optional<std::string>> {
+    Query query(connection, "SELECT password_hash FROM users WHERE user = ?", user.str());
+    return query.next() ? std::optional(query.text(0)) : std::nullopt;
+  });
+}
+
+Result<void> SqliteAccountStore::set_password_hash(const UserId& user, const std::string& password_hash) {
+  return write([=](Connection& connection) -> Result<void> {
+    Query(connection, "UPDATE users SET password_hash = ? WHERE user = ?", password_hash, user.str()).run();
+    return {};
+  });
+}
+
+Result<void> SqliteAccountStore::put_device(const UserId& user, const Device& device, const std::string& token_hash) {
+  return write([=](Connection& connection) -> Result<void> {
+    // An existing device keeps its name unless a new one is given.
+    Query(connection,
+          "INSERT INTO devices VALUES(?, ?, ?, ?) ON CONFLICT(user, device) DO UPDATE SET last_seen_ms = "
+          "excluded.last_seen_ms, "
+          "display_name = CASE excluded.display_name WHEN '' THEN display_name ELSE excluded.display_name END",
+          user.str(), device.id, device.display_name, device.last_seen_ms)
+        .run();
+    Query(connection, "DELETE FROM tokens WHERE user = ? AND device = ?", user.str(), device.id).run();
+    Query(connection, "INSERT INTO tokens VALUES(?, ?, ?)", token_hash, user.str(), device.id).run();
+    return {};
+  });
+}
+
+Result<std::optional<TokenOwner>> SqliteAccountStore::token_owner(const std::string& token_hash) {
+  return readers_.read([&](Connection& connection) -> Result<std::optional<TokenOwner>> {
+    Query query(connection, "SELECT user, device, admin FROM tokens JOIN users USING(user) WHERE hash = ?", token_hash);
+    if (!query.next()) return std::nullopt;
+    return TokenOwner{stored_id<UserId>(query.text(0)), query.text(1), query.integer(2) != 0};
+  });
+}
+
+Result<std::vector<Device>> SqliteAccountStore::devices(const UserId& user) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<Device>> {
+    std::vector<Device> list;
+    Query query(connection, "SELECT device, display_name, last_seen_ms FROM devices WHERE user = ?", user.str());
+    while (query.next()) list.push_back({query.text(0), query.text(1), query.integer(2)});
+    return list;
+  });
+}
+
+Result<void> SqliteAccountStore::set_device_name(const UserId& user, const std::string& device,
+                                                 const std::string& name) {
+  return write([=](Connection& connection) -> Result<void> {
+    Query(connection, "UPDATE devices SET display_name = ? WHERE user = ? AND device = ?", name, user.str(), device)
+        .run();
+    if (connection.database().getChanges() == 0) return fail(ErrorCode::not_found, "no such device");
+    return {};
+  });
+}
+
+Result<void> SqliteAccountStore::remove_device(const UserId& user, const std::string& device) {
+  return write([=](Connection& connection) -> Result<void> {
+    Query(connection, "DELETE FROM tokens WHERE user = ? AND device = ?", user.str(), device).run();
+    Query(connection, "DELETE FROM devices WHERE user = ? AND device = ?", user.str(), device).run();
+    return {};
+  });
+}
+
+Result<void> SqliteAccountStore::remove_all_devices(const UserId& user) {
+  return write([=](Connection& connection) -> Result<void> {
+    Query(connection, "DELETE FROM tokens WHERE user = ?", user.str()).run();
+    Query(connection, "DELETE FROM devices WHERE user = ?", user.str()).run();
+    return {};
+  });
+}
+
+Result<Profile> SqliteAccountStore::profile(const UserId& user) {
+  return readers_.read([&](Connection& connection) -> Result<Profile> {
+    Query query(connection,
+                "SELECT coalesce(display_name, ''), coalesce(avatar_url, ''), coalesce(fields, '{}') FROM users "
+                "LEFT JOIN profiles USING(user) WHERE user = ?",
+                user.str());
+    if (!query.next()) return fail(ErrorCode::not_found, "no such user");
+    return Profile{query.text(0), query.text(1), query.text(2)};
+  });
+}
+
+Result<void> SqliteAccountStore::set_profile(const UserId& user, const Profile& profile) {
+  return write([=](Connection& connection) -> Result<void> {
+    Query(connection, "INSERT OR REPLACE INTO profiles VALUES(?, ?, ?, ?)", user.str(), profile.display_name,
+          profile.avatar_url, profile.fields_json)
+        .run();
+    return {};
+  });
+}
+
+Result<std::string> SqliteAccountStore::add_filter(const UserId& user, const std::string& filter_json) {
+  auto id = writer_.run([=](WriteContext& context) -> Result<StreamPosition> {
+    Query(context.connection, "INSERT OR IGNORE INTO filters(user, filter) VALUES(?, ?)", user.str(), filter_json)
+        .run();
+    Query query(context.connection, "SELECT id FROM filters WHERE user = ? AND filter = ?", user.str(), filter_json);
+    query.next();
+    return query.integer(0);
+  });
+  if (!id) return tl::make_unexpected(id.error());
+  return std::to_string(*id);
+}
+
+Result<std::optional<std::string>> SqliteAccountStore::filter(const UserId& user, const std::string& filter_id) {
+  return readers_.read([&](Connection& connection) -> Result<std::optional<std::string>> {
+    Query query(connection, "SELECT filter FROM filters WHERE user = ? AND CAST(id AS TEXT) = ?", user.str(),
+                filter_id);
+    return query.next() ? std::optional(query.text(0)) : std::nullopt;
+  });
+}
+
+Result<StreamPosition> SqliteAccountStore::set_account_data(const UserId& user, const AccountDataEntry& entry) {
+  return writer_.run([=](WriteContext& context) -> Result<StreamPosition> {
+    const StreamPosition position = context.take_position();
+    Query(context.connection, "INSERT OR REPLACE INTO account_data VALUES(?, ?, ?, ?, ?)", user.str(),
+          entry.room ? entry.room->str() : std::string(), entry.type, entry.content_json, position)
+        .run();
+    return position;
+  });
+}
+
+Result<std::optional<AccountDataEntry>> SqliteAccountStore::account_data(const UserId& user,
+                                                                         const std::optional<RoomId>& room,
+                                                                         const std::string& type) {
+  return readers_.read([&](Connection& connection) -> Result<std::optional<AccountDataEntry>> {
+    Query query(connection, "SELECT content, position FROM account_data WHERE user = ? AND room = ? AND type = ?",
+                user.str(), room ? room->str() : std::string(), type);
+    if (!query.next()) return std::nullopt;
+    return AccountDataEntry{room, type, query.text(0), query.integer(1)};
+  });
+}
+
+Result<std::vector<AccountDataEntry>> SqliteAccountStore::account_data_since(const UserId& user, StreamPosition from,
+                                                                             StreamPosition to) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<AccountDataEntry>> {
+    std::vector<AccountDataEntry> list;
+    Query query(
+        connection,
+        "SELECT room, type, content, position FROM account_data WHERE user = ? AND position > ? AND position <= ? "
+        "ORDER BY position",
+        user.str(), from, to);
+    while (query.next()) {
+      const std::string room = query.text(0);
+      list.push_back({room.empty() ? std::nullopt : std::optional(stored_id<RoomId>(room)), query.text(1),
+                      query.text(2), query.integer(3)});
+    }
+    return list;
+  });
+}
+
+}  // namespace skerry::storage

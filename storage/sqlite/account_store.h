@@ -1,0 +1,43 @@
+// AccountStore on SQLite.
+#pragma once
+
+#include "storage/account_store.h"
+#include "storage/sqlite/connection.h"
+#include "storage/sqlite/writer.h"
+
+namespace skerry::storage {
+
+class SqliteAccountStore final : public AccountStore {
+ public:
+  SqliteAccountStore(Writer& writer, Readers& readers) : writer_(writer), readers_(readers) {}
+
+  Result<void> create_user(const UserId& user, const std::string& password_hash, std::int64_t now_ms,
+                           bool admin) override;
+  Result<bool> user_exists(const UserId& user) override;
+  Result<std::optional<std::string>> password_hash(const UserId& user) override;
+  Result<void> set_password_hash(const UserId& user, const std::string& password_hash) override;
+  Result<void> put_device(const UserId& user, const Device& device, const std::string& token_hash) override;
+  Result<std::optional<TokenOwner>> token_owner(const std::string& token_hash) override;
+  Result<std::vector<Device>> devices(const UserId& user) override;
+  Result<void> set_device_name(const UserId& user, const std::string& device, const std::string& name) override;
+  Result<void> remove_device(const UserId& user, const std::string& device) override;
+  Result<void> remove_all_devices(const UserId& user) override;
+  Result<Profile> profile(const UserId& user) override;
+  Result<void> set_profile(const UserId& user, const Profile& profile) override;
+  Result<std::string> add_filter(const UserId& user, const std::string& filter_json) override;
+  Result<std::optional<std::string>> filter(const UserId& user, const std::string& filter_id) override;
+  Result<StreamPosition> set_account_data(const UserId& user, const AccountDataEntry& entry) override;
+  Result<std::optional<AccountDataEntry>> account_data(const UserId& user, const std::optional<RoomId>& room,
+                                                       const std::string& type) override;
+  Result<std::vector<AccountDataEntry>> account_data_since(const UserId& user, StreamPosition from,
+                                                           StreamPosition to) override;
+
+ private:
+  // A write that answers nothing but success. `use(connection)` may return an error.
+  Result<void> write(std::function<Result<void>(Connection&)> use);
+
+  Writer& writer_;
+  Readers& readers_;
+};
+
+}  // namespace skerry::storage

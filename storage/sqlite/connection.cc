@@ -1,0 +1,58 @@
+#include "storage/sqlite/connection.h"
+
+namespace skerry::storage {
+
+namespace {
+
+constexpr int busy_ms = 10'000;
+
+}  // namespace
+
+Connection::Connection(const std::string& file, Mode mode)
+    : database_(file,
+                mode == Mode::write ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX
+                                    : SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX,
+                busy_ms) {
+  execute("PRAGMA journal_mode=WAL");
+  execute("PRAGMA synchronous=FULL");
+  execute("PRAGMA temp_store=MEMORY");
+  // Of 1 KiB each: a bound, taken up only as pages are used.
+  execute(mode == Mode::write ? "PRAGMA cache_size=-4096" : "PRAGMA cache_size=-1024");
+  if (mode == Mode::read) execute("PRAGMA query_only=ON");
+}
+
+SQLite::Statement& Connection::statement(const char* sql) {
+  auto& prepared = statements_[std::string_view(sql)];
+  if (!prepared) prepared = std::make_unique<SQLite::Statement>(database_, sql);
+  return *prepared;
+}
+
+Query::~Query() {
+  // reset() throws what the last step threw already.
+  statement_.tryReset();
+  statement_.clearBindings();
+}
+
+std::string Query::text(int column) const {
+  const SQLite::Column value = statement_.getColumn(column);
+  return std::string(static_cast<const char*>(value.getBlob()), static_cast<std::size_t>(value.getBytes()));
+}
+
+std::unique_ptr<Connection> Readers::take() {
+  {
+    std::scoped_lock lock(mutex_);
+    if (!idle_.empty()) {
+      auto connection = std::move(idle_.back());
+      idle_.pop_back();
+      return connection;
+    }
+  }
+  return std::make_unique<Connection>(file_, Connection::Mode::read);
+}
+
+void Readers::give(std::unique_ptr<Connection> connection) {
+  std::scoped_lock lock(mutex_);
+  idle_.push_back(std::move(connection));
+}
+
+}  // namespace skerry::storage

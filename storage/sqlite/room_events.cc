@@ -1,0 +1,166 @@
+// Reading events: by id, by position in the stream, by place in a room's history.
+#include <algorithm>
+
+#include "storage/sqlite/room_store.h"
+
+namespace skerry::storage {
+
+Result<StoredEvent> SqliteRoomStore::stored_event(const Query& query) {
+  StoredEvent stored;
+  const auto id = stored_id<EventId>(query.text(0));
+  stored.event = events_.find(id);
+  if (!stored.event) {
+    auto event = Event::from_stored(id, query.text(1));
+    if (!event) return fail(ErrorCode::storage, "a damaged event in the database: " + id.str());
+    stored.event = std::move(*event);
+    events_.put(stored.event);
+  }
+  constexpr Verdict verdicts[] = {Verdict::accepted, Verdict::soft_failed, Verdict::rejected};
+  stored.judgement.verdict = verdicts[std::clamp<std::int64_t>(query.integer(2), 0, 2)];
+  if (!query.is_null(3)) stored.judgement.rule = query.text(3);
+  if (!query.is_null(4)) stored.judgement.reason = query.text(4);
+  stored.outlier = query.integer(5) != 0;
+  if (!query.is_null(6)) stored.position = query.integer(6);
+  stored.topological = {query.integer(7), query.integer(8)};
+  stored.state_before = query.integer(9);
+  stored.state_after = query.integer(10);
+  if (!query.is_null(11)) stored.redacted_by = stored_id<EventId>(query.text(11));
+  if (!query.is_null(12)) stored.transaction_id = query.text(12);
+  if (!query.is_null(13)) stored.transaction_device = query.text(13);
+  return stored;
+}
+
+Result<std::vector<StoredEvent>> SqliteRoomStore::read_events(Query& query) {
+  std::vector<StoredEvent> events;
+  while (query.next()) {
+    auto stored = stored_event(query);
+    if (!stored) return tl::make_unexpected(stored.error());
+    events.push_back(std::move(*stored));
+  }
+  return events;
+}
+
+Result<std::optional<StoredEvent>> SqliteRoomStore::read_event(Connection& connection, const EventId& id) {
+  Query query(connection, "SELECT " SKERRY_EVENT_COLUMNS " FROM events WHERE event_id = ?", id.str());
+  if (!query.next()) return std::nullopt;
+  auto stored = stored_event(query);
+  if (!stored) return tl::make_unexpected(stored.error());
+  return std::move(*stored);
+}
+
+Result<std::optional<StoredEvent>> SqliteRoomStore::event(const EventId& id) {
+  return readers_.read([&](Connection& connection) { return read_event(connection, id); });
+}
+
+Result<std::vector<StoredEvent>> SqliteRoomStore::events(const std::vector<EventId>& ids) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<StoredEvent>> {
+    std::vector<StoredEvent> events;
+    events.reserve(ids.size());
+    for (const EventId& id : ids) {
+      auto stored = read_event(connection, id);
+      if (!stored) return tl::make_unexpected(stored.error());
+      if (*stored) events.push_back(std::move(**stored));
+    }
+    return events;
+  });
+}
+
+Result<std::vector<EventId>> SqliteRoomStore::absent(const std::vector<EventId>& ids) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<EventId>> {
+    std::vector<EventId> absent;
+    for (const EventId& id : ids) {
+      Query query(connection, "SELECT 1 FROM events WHERE event_id = ?", id.str());
+      if (!query.next()) absent.push_back(id);
+    }
+    return absent;
+  });
+}
+
+Result<RoomStore::Page> SqliteRoomStore::live_events(const RoomId& room, StreamPosition from, StreamPosition to,
+                                                     std::size_t limit, bool newest) {
+  return readers_.read([&](Connection& connection) -> Result<Page> {
+    const auto nid = room_nid(connection, room);
+    if (!nid) return Page{};
+    // One more than asked for tells whether there are more.
+    const char* sql = newest ? "SELECT " SKERRY_EVENT_COLUMNS
+                               " FROM events WHERE room = ? AND position > ? AND position <= ? AND verdict = 0 "
+                               "ORDER BY position DESC LIMIT ?"
+                             : "SELECT " SKERRY_EVENT_COLUMNS
+                               " FROM events WHERE room = ? AND position > ? AND position <= ? AND verdict = 0 "
+                               "ORDER BY position LIMIT ?";
+    Query query(connection, sql, *nid, from, to, limit + 1);
+    auto events = read_events(query);
+    if (!events) return tl::make_unexpected(events.error());
+    Page page{std::move(*events), false};
+    if (page.events.size() > limit) {
+      page.limited = true;
+      page.events.pop_back();
+    }
+    if (newest) std::reverse(page.events.begin(), page.events.end());
+    return page;
+  });
+}
+
+Result<std::vector<StoredEvent>> SqliteRoomStore::history(const RoomId& room, TopologicalPosition from, bool backwards,
+                                                          std::size_t limit) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<StoredEvent>> {
+    const auto nid = room_nid(connection, room);
+    if (!nid) return std::vector<StoredEvent>{};
+    const char* sql = backwards
+                          ? "SELECT " SKERRY_EVENT_COLUMNS
+                            " FROM events WHERE room = ? AND (depth, place) < (?, ?) AND outlier = 0 AND verdict = 0 "
+                            "ORDER BY depth DESC, place DESC LIMIT ?"
+                          : "SELECT " SKERRY_EVENT_COLUMNS
+                            " FROM events WHERE room = ? AND (depth, place) > (?, ?) AND outlier = 0 AND verdict = 0 "
+                            "ORDER BY depth, place LIMIT ?";
+    Query query(connection, sql, *nid, from.depth, from.order, limit);
+    return read_events(query);
+  });
+}
+
+Result<TopologicalPosition> SqliteRoomStore::topological_at(const RoomId& room, StreamPosition position) {
+  return readers_.read([&](Connection& connection) -> Result<TopologicalPosition> {
+    const auto nid = room_nid(connection, room);
+    if (!nid) return TopologicalPosition{};
+    Query query(connection,
+                "SELECT depth FROM events WHERE room = ? AND position <= ? AND position IS NOT NULL AND verdict = 0 "
+                "ORDER BY position DESC LIMIT 1",
+                *nid, position);
+    if (!query.next()) return TopologicalPosition{};
+    // After every event that had arrived by then: no later arrival at this depth has a smaller order.
+    return TopologicalPosition{query.integer(0), position + 1};
+  });
+}
+
+Result<std::vector<EventId>> SqliteRoomStore::backward_extremities(const RoomId& room, std::size_t limit) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<EventId>> {
+    std::vector<EventId> ids;
+    const auto nid = room_nid(connection, room);
+    if (!nid) return ids;
+    Query query(connection, "SELECT event_id FROM missing_events WHERE room = ? ORDER BY depth DESC LIMIT ?", *nid,
+                limit);
+    while (query.next()) ids.push_back(stored_id<EventId>(query.text(0)));
+    return ids;
+  });
+}
+
+Result<std::optional<EventId>> SqliteRoomStore::transaction_event(const ClientTransaction& transaction) {
+  return readers_.read([&](Connection& connection) -> Result<std::optional<EventId>> {
+    Query query(connection, "SELECT event_id FROM client_transactions WHERE key = ?", transaction_key(transaction));
+    return query.next() ? std::optional(stored_id<EventId>(query.text(0))) : std::nullopt;
+  });
+}
+
+Result<std::vector<EventId>> SqliteRoomStore::redactions_of(const EventId& target) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<EventId>> {
+    std::vector<EventId> ids;
+    Query query(
+        connection,
+        "SELECT redaction FROM redactions JOIN events ON event_id = redaction WHERE target = ? ORDER BY depth, place",
+        target.str());
+    while (query.next()) ids.push_back(stored_id<EventId>(query.text(0)));
+    return ids;
+  });
+}
+
+}  // namespace skerry::storage

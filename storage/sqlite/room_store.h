@@ -1,0 +1,97 @@
+// RoomStore on SQLite. room_commit.cc writes events; room_events.cc, room_state.cc and room_lists.cc read.
+#pragma once
+
+#include <atomic>
+
+#include "storage/room_store.h"
+#include "storage/sqlite/connection.h"
+#include "storage/sqlite/state_cache.h"
+#include "storage/sqlite/writer.h"
+
+namespace skerry::storage {
+
+class SqliteRoomStore final : public RoomStore {
+ public:
+  SqliteRoomStore(Writer& writer, Readers& readers, ServerName us, StateId next_state);
+
+  void commit(EventCommit commit, Committed done) override;
+  void commit_all(std::vector<EventCommit> commits, Committed done) override;
+  Result<StateId> make_state(const RoomId& room, StateId base,
+                             const std::vector<std::pair<StateKey, EventId>>& changes) override;
+  Result<StateId> store_state(const RoomId& room, const StateMap& state) override;
+  Result<StreamPosition> save_stripped_invite(StrippedInvite invite) override;
+  Result<StreamPosition> remove_stripped_invite(const RoomId& room, const UserId& user) override;
+  Result<StreamPosition> forget(const RoomId& room, const UserId& user) override;
+  Result<void> set_published(const RoomId& room, bool published) override;
+  Result<void> add_alias(const RoomAlias& alias, const RoomId& room, const UserId& creator) override;
+  Result<void> remove_alias(const RoomAlias& alias) override;
+
+  Result<std::optional<StoredEvent>> event(const EventId& id) override;
+  Result<std::vector<StoredEvent>> events(const std::vector<EventId>& ids) override;
+  Result<std::vector<EventId>> absent(const std::vector<EventId>& ids) override;
+  Result<Page> live_events(const RoomId& room, StreamPosition from, StreamPosition to, std::size_t limit,
+                           bool newest) override;
+  Result<std::vector<StoredEvent>> history(const RoomId& room, TopologicalPosition from, bool backwards,
+                                           std::size_t limit) override;
+  Result<TopologicalPosition> topological_at(const RoomId& room, StreamPosition position) override;
+  Result<std::vector<EventId>> backward_extremities(const RoomId& room, std::size_t limit) override;
+  Result<std::optional<EventId>> transaction_event(const ClientTransaction& transaction) override;
+  Result<std::vector<EventId>> redactions_of(const EventId& target) override;
+
+  Result<StatePtr> state(StateId id) override;
+  Result<std::optional<EventId>> state_event(StateId id, const StateKey& key) override;
+  Result<std::vector<EventId>> auth_chain(const std::vector<EventId>& ids) override;
+
+  Result<std::optional<RoomInfo>> room(const RoomId& room) override;
+  Result<std::optional<RoomHead>> head(const RoomId& room) override;
+  Result<std::vector<RoomId>> rooms() override;
+  Result<std::vector<RoomId>> published_rooms() override;
+  Result<std::optional<RoomId>> resolve_alias(const RoomAlias& alias) override;
+  Result<std::vector<Alias>> aliases(const RoomId& room) override;
+
+  Result<std::vector<Membership>> memberships_of(const UserId& user) override;
+  Result<std::optional<Membership>> membership(const RoomId& room, const UserId& user) override;
+  Result<std::vector<Membership>> members(const RoomId& room) override;
+  Result<std::vector<ServerName>> joined_servers(const RoomId& room) override;
+  Result<std::vector<UserId>> joined_local_users(const RoomId& room) override;
+  Result<std::vector<StrippedInvite>> stripped_invites(const UserId& user) override;
+  Result<std::vector<std::pair<StateKey, EventId>>> state_changes(const RoomId& room, StreamPosition from,
+                                                                  StreamPosition to) override;
+
+ private:
+  StateId save_made_state(const RoomId& room, StatePtr state, StateId base, std::size_t since_copy,
+                          std::vector<std::pair<StateKey, EventId>> entries);
+  Result<CachedState> cached_state(StateId id);
+  Result<CachedState> read_state(Connection& connection, StateId id);
+  // The event of the row that `query` stands on, selected with event_columns.
+  Result<StoredEvent> stored_event(const Query& query);
+  Result<std::vector<StoredEvent>> read_events(Query& query);
+  Result<std::optional<StoredEvent>> read_event(Connection& connection, const EventId& id);
+
+  Writer& writer_;
+  Readers& readers_;
+  const ServerName us_;
+  std::atomic<StateId> next_state_;
+  StateCache states_;
+  EventCache events_;
+};
+
+// The columns of a StoredEvent, in the order that stored_event() reads them.
+#define SKERRY_EVENT_COLUMNS                                                                                         \
+  "event_id, json, verdict, rule, reason, outlier, position, depth, place, state_before, state_after, redacted_by, " \
+  "transaction_id, transaction_device"
+
+// Ids that this program stored itself and that therefore parse.
+template <class IdType>
+IdType stored_id(const std::string& text) {
+  auto id = IdType::parse(text);
+  return id ? *id : IdType();
+}
+
+// The row id of a room, or nothing.
+std::optional<std::int64_t> room_nid(Connection& connection, const RoomId& room);
+
+// 32 bytes that stand for a client's transaction.
+std::string transaction_key(const ClientTransaction& transaction);
+
+}  // namespace skerry::storage

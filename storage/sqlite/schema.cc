@@ -1,0 +1,136 @@
+#include "storage/sqlite/schema.h"
+
+namespace skerry::storage {
+
+namespace {
+
+constexpr int application_id = 0x736b7279;  // "skry"
+
+// Never edit one that was released: add another. Integer row ids inside; ids of Matrix are text at the interface only,
+// except where a row may name an event that is not stored (states, memberships).
+constexpr const char* migrations[] = {
+    R"sql(
+CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES('reserved_position', 0), ('backfill_order', 0);
+
+CREATE TABLE rooms(
+  nid INTEGER PRIMARY KEY,
+  room_id TEXT NOT NULL UNIQUE,
+  version TEXT NOT NULL,
+  create_event TEXT NOT NULL DEFAULT '',
+  published INTEGER NOT NULL DEFAULT 0,
+  heads TEXT NOT NULL DEFAULT '',          -- event ids, separated by blanks
+  current_state INTEGER NOT NULL DEFAULT 0,
+  depth INTEGER NOT NULL DEFAULT 0);
+
+CREATE TABLE events(
+  nid INTEGER PRIMARY KEY,
+  event_id TEXT NOT NULL UNIQUE,
+  room INTEGER NOT NULL,
+  verdict INTEGER NOT NULL,                -- 0 accepted, 1 soft-failed, 2 rejected
+  outlier INTEGER NOT NULL,
+  distribute INTEGER NOT NULL,
+  position INTEGER,                        -- of the live stream
+  depth INTEGER NOT NULL,
+  place INTEGER NOT NULL,                  -- order of arrival; negative when backfilled
+  state_before INTEGER NOT NULL,
+  state_after INTEGER NOT NULL,
+  rule TEXT, reason TEXT, redacted_by TEXT, transaction_id TEXT, transaction_device TEXT,
+  json TEXT NOT NULL);
+CREATE INDEX events_live ON events(room, position) WHERE position IS NOT NULL AND verdict = 0;
+CREATE INDEX events_history ON events(room, depth, place) WHERE outlier = 0 AND verdict = 0;
+CREATE INDEX events_distribute ON events(position) WHERE distribute = 1 AND position IS NOT NULL;
+
+CREATE TABLE missing_events(event_id TEXT PRIMARY KEY, room INTEGER NOT NULL, depth INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX missing_events_room ON missing_events(room, depth);
+CREATE TABLE redactions(target TEXT NOT NULL, redaction TEXT NOT NULL, PRIMARY KEY(target, redaction)) WITHOUT ROWID;
+CREATE TABLE client_transactions(key BLOB PRIMARY KEY, event_id TEXT NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE state_keys(nid INTEGER PRIMARY KEY, type TEXT NOT NULL, state_key TEXT NOT NULL, UNIQUE(type, state_key));
+CREATE TABLE states(
+  id INTEGER PRIMARY KEY,
+  room TEXT NOT NULL,
+  base INTEGER NOT NULL,                   -- 0: a whole copy
+  since_copy INTEGER NOT NULL);            -- entries of the deltas since the last whole copy
+CREATE TABLE state_entries(
+  state INTEGER NOT NULL, key INTEGER NOT NULL,
+  event_id TEXT NOT NULL,                  -- '': removed
+  PRIMARY KEY(state, key)) WITHOUT ROWID;
+CREATE TABLE state_changes(
+  room INTEGER NOT NULL, position INTEGER NOT NULL, key INTEGER NOT NULL, event_id TEXT NOT NULL,
+  PRIMARY KEY(room, position, key)) WITHOUT ROWID;
+
+CREATE TABLE memberships(
+  room INTEGER NOT NULL, user TEXT NOT NULL, server TEXT NOT NULL, membership TEXT NOT NULL, event_id TEXT NOT NULL,
+  position INTEGER NOT NULL, forgotten INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY(room, user)) WITHOUT ROWID;
+CREATE INDEX memberships_user ON memberships(user);
+CREATE INDEX memberships_server ON memberships(room, server, membership);
+-- The stretches of the stream during which a server had a joined user in a room; last is NULL while it has.
+CREATE TABLE server_stretches(
+  server TEXT NOT NULL, room INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER,
+  PRIMARY KEY(server, room, first)) WITHOUT ROWID;
+CREATE INDEX server_stretches_room ON server_stretches(room, last);
+CREATE TABLE aliases(alias TEXT PRIMARY KEY, room TEXT NOT NULL, creator TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX aliases_room ON aliases(room);
+CREATE TABLE stripped_invites(
+  user TEXT NOT NULL, room TEXT NOT NULL, room_version TEXT NOT NULL, membership TEXT NOT NULL, event TEXT NOT NULL,
+  state TEXT NOT NULL, position INTEGER NOT NULL,
+  PRIMARY KEY(user, room)) WITHOUT ROWID;
+
+CREATE TABLE users(user TEXT PRIMARY KEY, password_hash TEXT NOT NULL, created_ms INTEGER NOT NULL, admin INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE devices(
+  user TEXT NOT NULL, device TEXT NOT NULL, display_name TEXT NOT NULL, last_seen_ms INTEGER NOT NULL,
+  PRIMARY KEY(user, device)) WITHOUT ROWID;
+CREATE TABLE tokens(hash TEXT PRIMARY KEY, user TEXT NOT NULL, device TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX tokens_device ON tokens(user, device);
+CREATE TABLE profiles(user TEXT PRIMARY KEY, display_name TEXT NOT NULL, avatar_url TEXT NOT NULL, fields TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE filters(id INTEGER PRIMARY KEY, user TEXT NOT NULL, filter TEXT NOT NULL, UNIQUE(user, filter));
+CREATE TABLE account_data(
+  user TEXT NOT NULL, room TEXT NOT NULL, type TEXT NOT NULL, content TEXT NOT NULL, position INTEGER NOT NULL,
+  PRIMARY KEY(user, room, type)) WITHOUT ROWID;
+CREATE INDEX account_data_position ON account_data(user, position);
+CREATE TABLE receipts(
+  room TEXT NOT NULL, user TEXT NOT NULL, type TEXT NOT NULL, thread TEXT NOT NULL, event_id TEXT NOT NULL, ts_ms INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  PRIMARY KEY(room, user, type, thread)) WITHOUT ROWID;
+CREATE INDEX receipts_position ON receipts(room, position);
+
+CREATE TABLE server_keys(
+  server TEXT NOT NULL, key_id TEXT NOT NULL, key TEXT NOT NULL, valid_until_ms INTEGER NOT NULL, old INTEGER NOT NULL,
+  PRIMARY KEY(server, key_id)) WITHOUT ROWID;
+CREATE TABLE server_key_responses(server TEXT PRIMARY KEY, response TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE destinations(
+  server TEXT PRIMARY KEY, sent_up_to INTEGER NOT NULL, retry_at_ms INTEGER NOT NULL, backoff_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE edus(id INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT NOT NULL, edu TEXT NOT NULL);
+CREATE INDEX edus_server ON edus(server, id);
+CREATE TABLE inbound_transactions(
+  nid INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, transaction_id TEXT NOT NULL, response TEXT NOT NULL,
+  UNIQUE(origin, transaction_id));
+)sql"};
+
+constexpr int newest = static_cast<int>(std::size(migrations));
+
+}  // namespace
+
+Result<void> migrate(Connection& connection) {
+  SQLite::Database& database = connection.database();
+  const int made_by = database.execAndGet("PRAGMA application_id").getInt();
+  const int version = database.execAndGet("PRAGMA user_version").getInt();
+  if (made_by != 0 && made_by != application_id)
+    return fail(ErrorCode::storage, "the database belongs to another program");
+  if (version > newest) {
+    return fail(ErrorCode::storage, "the database was made by a newer version of this program (schema " +
+                                        std::to_string(version) + ", this program knows " + std::to_string(newest) +
+                                        "): use that one");
+  }
+  if (version == newest) return {};
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  for (int step = version; step < newest; ++step) database.exec(migrations[step]);
+  database.exec("PRAGMA application_id=" + std::to_string(application_id));
+  database.exec("PRAGMA user_version=" + std::to_string(newest));
+  transaction.commit();
+  return {};
+}
+
+}  // namespace skerry::storage

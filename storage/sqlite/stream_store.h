@@ -1,0 +1,27 @@
+// StreamStore on SQLite.
+#pragma once
+
+#include "storage/sqlite/connection.h"
+#include "storage/sqlite/writer.h"
+#include "storage/stream_store.h"
+
+namespace skerry::storage {
+
+class SqliteStreamStore final : public StreamStore {
+ public:
+  SqliteStreamStore(Writer& writer, Readers& readers, Sequencer& sequencer)
+      : writer_(writer), readers_(readers), sequencer_(sequencer) {}
+
+  StreamPosition current() override { return sequencer_.visible(); }
+  StreamPosition next_ephemeral() override;
+  void on_advance(std::function<void(StreamPosition)> reached) override { sequencer_.on_advance(std::move(reached)); }
+  Result<StreamPosition> put_receipt(const Receipt& receipt) override;
+  Result<std::vector<Receipt>> receipts(const RoomId& room, StreamPosition from, StreamPosition to) override;
+
+ private:
+  Writer& writer_;
+  Readers& readers_;
+  Sequencer& sequencer_;
+};
+
+}  // namespace skerry::storage

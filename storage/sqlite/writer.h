@@ -1,0 +1,71 @@
+// The one thread that writes. See storage/writer.h for what it promises.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "storage/sqlite/connection.h"
+#include "storage/sqlite/sequencer.h"
+#include "storage/writer.h"
+
+namespace skerry::storage {
+
+// What a job writes with.
+class WriteContext {
+ public:
+  WriteContext(Connection& opened, Sequencer& positions) : connection(opened), sequencer_(positions) {}
+  Connection& connection;
+  // A stream position for this job. Throws SQLite::Exception when none can be reserved.
+  StreamPosition take_position();
+  const std::vector<StreamPosition>& taken() const { return taken_; }
+
+ private:
+  Sequencer& sequencer_;
+  std::vector<StreamPosition> taken_;
+};
+
+// Thread-safe.
+class Writer {
+ public:
+  using Job = std::function<Result<StreamPosition>(WriteContext&)>;
+
+  Writer(std::unique_ptr<Connection> connection, Sequencer& sequencer);
+  ~Writer();  // writes what waits
+
+  // `room` ties the job to others of the room: when one fails, those queued before its `done` returned fail too.
+  void submit(std::optional<RoomId> room, Job job, Committed done);
+  // The same, waiting. Not from the writer's thread.
+  Result<StreamPosition> run(Job job);
+
+ private:
+  struct Queued {
+    std::uint64_t number = 0;
+    std::optional<RoomId> room;
+    Job job;
+    Committed done;
+    Result<StreamPosition> result = StreamPosition{0};
+  };
+  void loop();
+  void write_group(std::deque<Queued>& group);
+  void run_in_savepoint(WriteContext& context, Queued& queued);
+  void reserve_positions(WriteContext& context, std::optional<StreamPosition>& reserved);
+  bool is_poisoned(const Queued& queued);
+  void answer(std::deque<Queued>& group);
+
+  std::unique_ptr<Connection> connection_;
+  Sequencer& sequencer_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Queued> queue_;
+  std::uint64_t last_number_ = 0;
+  bool stopping_ = false;
+  std::map<RoomId, std::uint64_t> poisoned_;  // writer's thread only: jobs up to that number fail
+  std::thread thread_;
+};
+
+}  // namespace skerry::storage
