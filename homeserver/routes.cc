@@ -30,22 +30,22 @@ const std::vector<Route> table = {
     {"GET", "/.well-known/matrix/server", well_known_server, anyone, local, none},
     {"GET", "/.well-known/matrix/support", well_known_support, anyone, local, none},
 
-    // -- accounts, sessions, devices
-    {"POST", "/_matrix/client/v3/register", register_account, anyone, local, json},
+    // -- accounts, sessions, devices; where a password is hashed, the call waits for its turn: not on `local`
+    {"POST", "/_matrix/client/v3/register", register_account, anyone, outbound, json},
     {"GET", "/_matrix/client/v3/register/available", username_available, anyone, local, none},
     {"GET", "/_synapse/admin/v1/register", get_registration_nonce, anyone, local, none},
-    {"POST", "/_synapse/admin/v1/register", register_with_shared_secret, anyone, local, json},
+    {"POST", "/_synapse/admin/v1/register", register_with_shared_secret, anyone, outbound, json},
     {"GET", "/_matrix/client/v3/login", get_login_flows, anyone, local, none},
-    {"POST", "/_matrix/client/v3/login", login, anyone, local, json},
+    {"POST", "/_matrix/client/v3/login", login, anyone, outbound, json},
     {"POST", "/_matrix/client/v3/logout", logout, user, local, none},
     {"POST", "/_matrix/client/v3/logout/all", logout_all, user, local, none},
     {"GET", "/_matrix/client/v3/account/whoami", whoami, user, local, none},
-    {"POST", "/_matrix/client/v3/account/password", change_password, user, local, json},
+    {"POST", "/_matrix/client/v3/account/password", change_password, user, outbound, json},
     {"GET", "/_matrix/client/v3/devices", get_devices, user, local, none},
     {"GET", "/_matrix/client/v3/devices/{deviceId}", get_device, user, local, none},
     {"PUT", "/_matrix/client/v3/devices/{deviceId}", put_device, user, local, json},
-    {"DELETE", "/_matrix/client/v3/devices/{deviceId}", delete_device, user, local, json},
-    {"POST", "/_matrix/client/v3/delete_devices", delete_devices, user, local, json},
+    {"DELETE", "/_matrix/client/v3/devices/{deviceId}", delete_device, user, outbound, json},
+    {"POST", "/_matrix/client/v3/delete_devices", delete_devices, user, outbound, json},
 
     // -- profiles, account data, filters, push rules
     {"GET", "/_matrix/client/v3/profile/{userId}", get_profile, anyone, outbound, none},

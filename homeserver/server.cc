@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "homeserver/accounts/registration_nonces.h"
 #include "homeserver/accounts/user_interactive_auth.h"
 #include "homeserver/dispatch.h"
 #include "homeserver/rate_limiter.h"
@@ -105,6 +106,7 @@ struct Server::Impl {
   federation::Outbox outbox;
   Accounts accounts;
   UserInteractiveAuth user_interactive_auth;
+  RegistrationNonces registration_nonces;
   RateLimiter rate_limiter;
   RoomReader reader;
   Notifier notifier;
@@ -133,6 +135,7 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
       outbox(federation, database->federation(), io, net::system_clock(), config.server_name, backoff_options(config)),
       accounts(database->accounts(), net::system_clock(), net::system_random(), config.server_name, config.passwords),
       user_interactive_auth(accounts, net::system_clock(), net::system_random(), config.server_name),
+      registration_nonces(net::system_clock(), net::system_random()),
       rate_limiter(net::system_clock(), config.rate_limits),
       reader(*database, config.server_name),
       typing(database->stream(), io,
@@ -179,7 +182,8 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                notifier,
                typing,
                unread,
-               sync},
+               sync,
+               registration_nonces},
       dispatcher(services) {
   database->stream().on_advance([this](storage::StreamPosition position) { notifier.advance_to(position); });
   notifier.advance_to(database->stream().current());

@@ -19,6 +19,7 @@
 namespace skerry::homeserver {
 
 class RateLimiter;
+class RegistrationNonces;
 class UserInteractiveAuth;
 
 struct Services {
@@ -43,6 +44,7 @@ struct Services {
   Typing& typing;
   UnreadCounter& unread;
   SyncBuilder& sync;
+  RegistrationNonces& registration_nonces;
 };
 
 }  // namespace skerry::homeserver

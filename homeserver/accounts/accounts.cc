@@ -1,5 +1,6 @@
 #include "homeserver/accounts/accounts.h"
 
+#include <array>
 #include <mutex>
 #include <unordered_map>
 
@@ -76,6 +77,7 @@ struct Accounts::Impl {
   const ServerName us;
   PasswordHasher hasher;
   TokenCache cache;
+  std::array<std::mutex, 16> locks;  // by hash of the user
   std::once_flag decoy_made;
   std::string decoy;  // hash of a random password: checked for users that are not there
 
@@ -87,7 +89,7 @@ struct Accounts::Impl {
 
 Accounts::Accounts(storage::AccountStore& store, net::Clock& clock, net::Random& random, ServerName us,
                    Config::Passwords passwords)
-    : impl_(new Impl{store, clock, random, std::move(us), PasswordHasher(passwords), {}, {}, {}}) {}
+    : impl_(new Impl{store, clock, random, std::move(us), PasswordHasher(passwords), {}, {}, {}, {}}) {}
 
 Accounts::~Accounts() = default;
 
@@ -189,6 +191,10 @@ Result<void> Accounts::close_all_sessions(const UserId& user) {
   auto closed = impl_->store.remove_all_devices(user);
   impl_->cache.forget(user);
   return closed;
+}
+
+std::unique_lock<std::mutex> Accounts::lock(const UserId& user) {
+  return std::unique_lock(impl_->locks[std::hash<UserId>{}(user) % impl_->locks.size()]);
 }
 
 }  // namespace skerry::homeserver

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,6 +55,10 @@ class Accounts {
   // Removes these devices; those that are not there are no error.
   Result<void> close_sessions(const UserId& user, const std::vector<std::string>& devices);
   Result<void> close_all_sessions(const UserId& user);
+
+  // Held while something of a user's is read, changed and written again (profile, tags, push rules), so that two such
+  // changes do not lose one. Not held over anything that waits for other servers.
+  [[nodiscard]] std::unique_lock<std::mutex> lock(const UserId& user);
 
  private:
   struct Impl;

@@ -6,6 +6,12 @@
 
 namespace skerry::homeserver::client_api {
 
+Result<void> own_user(const Call& call, std::size_t n) {
+  if (call.parameters.at(n) != call.caller->user.str())
+    return fail(ErrorCode::forbidden, "that belongs to another user");
+  return {};
+}
+
 Result<std::optional<std::string>> optional_string(const Json& body, std::string_view key) {
   const Json* member = find_member(body, key);
   if (member == nullptr || member->is_null()) return std::nullopt;

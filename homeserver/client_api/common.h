@@ -21,6 +21,9 @@ Result<IdType> path_id(const Call& call, std::size_t n) {
   return id;
 }
 
+// The n-th path parameter is the caller. Errors: forbidden.
+Result<void> own_user(const Call& call, std::size_t n);
+
 // A string member of the body: absent is nothing. Errors: bad_json when it is there and no string.
 Result<std::optional<std::string>> optional_string(const Json& body, std::string_view key);
 Result<std::string> required_string(const Json& body, std::string_view key);  // also missing_param

@@ -1,0 +1,89 @@
+// GET  /login              m.login.password
+// POST /login              a new session for a user name and password
+// POST /logout, /logout/all  ends this session, or all of the caller's
+// GET  /account/whoami     who the caller is
+// POST /account/password   a new password, after the old one
+// Client-server API, 'Login', 'Account management', 'Password management'.
+#include <nlohmann/json.hpp>
+
+#include "homeserver/accounts/user_interactive_auth.h"
+#include "homeserver/client_api/handlers.h"
+#include "homeserver/client_api/sessions.h"
+#include "homeserver/rate_limiter.h"
+
+namespace skerry::homeserver::client_api {
+
+void get_login_flows(Services&, Call, Reply reply) {
+  reply.json({{"flows", Json::array({{{"type", "m.login.password"}}})}});
+}
+
+void login(Services& services, Call call, Reply reply) {
+  auto type = required_string(*call.body, "type");
+  if (!type) return reply.error(type.error());
+  if (*type != "m.login.password") {
+    return reply.error(400, {{"errcode", "M_UNKNOWN"}, {"error", "this server knows m.login.password only"}});
+  }
+  auto user = identified_user(*call.body, services.config.server_name);
+  if (!user) return reply.error(user.error());
+  auto password = required_string(*call.body, "password");
+  if (!password) return reply.error(password.error());
+  if (auto wait = services.rate_limiter.login(call.request.peer_address, user->str())) {
+    log_refusal(services, call, "too many logins");
+    return reply.limited(*wait);
+  }
+  if (auto good = services.accounts.check_password(*user, *password); !good) {
+    log_refusal(services, call, "refused a login");
+    return reply.error(good.error());
+  }
+  answer_with_session(services, *user, *call.body, std::move(reply));
+}
+
+void logout(Services& services, Call call, Reply reply) {
+  if (auto closed = services.accounts.close_session(*call.caller); !closed) return reply.error(closed.error());
+  reply.json(nothing());
+}
+
+void logout_all(Services& services, Call call, Reply reply) {
+  if (auto closed = services.accounts.close_all_sessions(call.caller->user); !closed) {
+    return reply.error(closed.error());
+  }
+  reply.json(nothing());
+}
+
+void whoami(Services&, Call call, Reply reply) {
+  reply.json({{"user_id", call.caller->user.str()}, {"device_id", call.caller->device}, {"is_guest", false}});
+}
+
+namespace {
+
+Result<void> close_other_sessions(Services& services, const Caller& caller) {
+  auto devices = services.database.accounts().devices(caller.user);
+  if (!devices) return tl::make_unexpected(devices.error());
+  std::vector<std::string> others;
+  for (const storage::Device& device : *devices) {
+    if (device.id != caller.device) others.push_back(device.id);
+  }
+  return services.accounts.close_sessions(caller.user, others);
+}
+
+}  // namespace
+
+void change_password(Services& services, Call call, Reply reply) {
+  auto password = required_string(*call.body, "new_password");
+  if (!password) return reply.error(password.error());
+  if (auto good = Accounts::check_new_password(*password); !good) return reply.error(good.error());
+  bool logs_out = true;
+  if (const Json* flag = find_member(*call.body, "logout_devices")) {
+    if (!flag->is_boolean()) return reply.error({ErrorCode::bad_json, "logout_devices must be true or false"});
+    logs_out = flag->get<bool>();
+  }
+  if (!proves_password(services, call, "password", reply)) return;
+  const Caller& caller = *call.caller;
+  if (auto set = services.accounts.set_password(caller.user, *password); !set) return reply.error(set.error());
+  if (logs_out) {
+    if (auto closed = close_other_sessions(services, caller); !closed) return reply.error(closed.error());
+  }
+  reply.json(nothing());
+}
+
+}  // namespace skerry::homeserver::client_api

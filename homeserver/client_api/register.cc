@@ -1,0 +1,82 @@
+// POST /register             makes an account, after m.login.dummy, where registration is open
+// GET  /register/available   whether a user name is free
+// Client-server API, 'Account registration'.
+#include <nlohmann/json.hpp>
+
+#include "homeserver/accounts/user_interactive_auth.h"
+#include "homeserver/client_api/handlers.h"
+#include "homeserver/client_api/sessions.h"
+#include "homeserver/rate_limiter.h"
+
+namespace skerry::homeserver::client_api {
+
+namespace {
+
+Result<bool> flag(const Json& body, std::string_view key) {
+  const Json* member = find_member(body, key);
+  if (member == nullptr) return false;
+  if (!member->is_boolean()) return fail(ErrorCode::bad_json, std::string(key) + " must be true or false");
+  return member->get<bool>();
+}
+
+// The name and password wanted: checked before authentication, as 'POST /register' demands of the name.
+struct Wanted {
+  std::string localpart;
+  std::optional<std::string> password;
+  bool inhibit_login = false;
+};
+
+Result<Wanted> wanted_account(Services& services, const Json& body) {
+  Wanted wanted;
+  auto name = optional_string(body, "username");
+  if (!name) return tl::make_unexpected(name.error());
+  wanted.localpart = *name ? **name : services.accounts.generate_localpart();
+  if (auto free = services.accounts.available(wanted.localpart); !free) return tl::make_unexpected(free.error());
+  auto password = optional_string(body, "password");
+  if (!password) return tl::make_unexpected(password.error());
+  wanted.password = std::move(*password);
+  if (wanted.password) {
+    if (auto good = Accounts::check_new_password(*wanted.password); !good) return tl::make_unexpected(good.error());
+  }
+  auto inhibit_login = flag(body, "inhibit_login");
+  if (!inhibit_login) return tl::make_unexpected(inhibit_login.error());
+  wanted.inhibit_login = *inhibit_login;
+  return wanted;
+}
+
+Result<void> may_register(const Services& services, const Call& call) {
+  const std::string* kind = call.query_value("kind");
+  if (kind != nullptr && *kind == "guest") return fail(ErrorCode::forbidden, "this server has no guests");
+  if (kind != nullptr && *kind != "user") return fail(ErrorCode::invalid_param, "kind is user or guest");
+  if (!services.config.registration.open) return fail(ErrorCode::forbidden, "registration is closed on this server");
+  return {};
+}
+
+}  // namespace
+
+void register_account(Services& services, Call call, Reply reply) {
+  if (auto may = may_register(services, call); !may) return reply.error(may.error());
+  auto wanted = wanted_account(services, *call.body);
+  if (!wanted) return reply.error(wanted.error());
+  if (auto unproven = services.user_interactive_auth.check_dummy("register", *call.body)) {
+    return reply.error(401, *unproven);
+  }
+  if (!wanted->password) return reply.error({ErrorCode::missing_param, "password is required"});
+  if (auto wait = services.rate_limiter.registration(call.request.peer_address)) {
+    log_refusal(services, call, "too many registrations");
+    return reply.limited(*wait);
+  }
+  auto user = create_account(services, wanted->localpart, *wanted->password, false);
+  if (!user) return reply.error(user.error());
+  if (wanted->inhibit_login) return reply.json({{"user_id", user->str()}});
+  answer_with_session(services, *user, *call.body, std::move(reply));
+}
+
+void username_available(Services& services, Call call, Reply reply) {
+  const std::string* name = call.query_value("username");
+  if (name == nullptr) return reply.error({ErrorCode::missing_param, "username is required"});
+  if (auto free = services.accounts.available(*name); !free) return reply.error(free.error());
+  reply.json({{"available", true}});
+}
+
+}  // namespace skerry::homeserver::client_api

@@ -1,0 +1,59 @@
+#include "homeserver/client_api/sessions.h"
+
+#include <nlohmann/json.hpp>
+
+#include "homeserver/accounts/push_rules.h"
+#include "homeserver/accounts/user_interactive_auth.h"
+#include "homeserver/rate_limiter.h"
+#include "net/log.h"
+
+namespace skerry::homeserver::client_api {
+
+Result<UserId> create_account(Services& services, const std::string& localpart, const std::string& password,
+                              bool admin) {
+  auto user = services.accounts.register_user(localpart, password, admin);
+  if (!user) return user;
+  // Stored at once, so that the first /sync shows them.
+  storage::AccountDataEntry rules;
+  rules.type = "m.push_rules";
+  rules.content_json = dump(default_push_rules(*user));
+  if (auto stored = services.database.accounts().set_account_data(*user, rules); !stored) {
+    return tl::make_unexpected(stored.error());
+  }
+  return user;
+}
+
+void answer_with_session(Services& services, const UserId& user, const Json& body, Reply reply) {
+  auto device = optional_string(body, "device_id");
+  if (!device) return reply.error(device.error());
+  auto name = optional_string(body, "initial_device_display_name");
+  if (!name) return reply.error(name.error());
+  auto session = services.accounts.open_session(user, *device, name->value_or(""));
+  if (!session) return reply.error(session.error());
+  Json answer = {
+      {"user_id", session->user.str()}, {"access_token", session->access_token}, {"device_id", session->device}};
+  if (!services.config.public_client_url.empty()) {
+    answer["well_known"] = {{"m.homeserver", {{"base_url", services.config.public_client_url}}}};
+  }
+  reply.json(answer);
+}
+
+bool proves_password(Services& services, const Call& call, const std::string& operation, Reply& reply) {
+  const UserId& user = call.caller->user;
+  if (find_member(*call.body, "auth") != nullptr) {
+    if (auto wait = services.rate_limiter.login(call.request.peer_address, user.str())) {
+      log_refusal(services, call, "too many passwords tried");
+      reply.limited(*wait);
+      return false;
+    }
+  }
+  auto unproven = services.user_interactive_auth.check_password(operation, user, *call.body);
+  if (unproven) reply.error(401, *unproven);
+  return !unproven;
+}
+
+void log_refusal(const Services& services, const Call& call, const std::string& what) {
+  log::info("accounts", services.config.log_ip_addresses ? what + ", from " + call.request.peer_address : what);
+}
+
+}  // namespace skerry::homeserver::client_api
