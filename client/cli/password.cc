@@ -1,0 +1,107 @@
+#include "client/cli/password.h"
+
+#include <cstdlib>
+#include <fcntl.h>
+#include <fstream>
+#include <iostream>
+#include <termios.h>
+#include <unistd.h>
+
+#include "core/limits.h"
+
+namespace skerry::client {
+namespace {
+
+// The terminal itself, whatever stdin and stdout are.
+class Terminal {
+ public:
+  Terminal() : descriptor_(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {}
+  ~Terminal() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+  bool good() const { return descriptor_ >= 0; }
+
+  void write(const std::string& text) {
+    if (::write(descriptor_, text.data(), text.size()) < 0) return;  // nobody to tell
+  }
+
+  // One line. With `secret` it is not shown, and Ctrl-C is an answer too, so that the echo always comes back.
+  Outcome<std::string> read_line(bool secret) {
+    termios before{};
+    const bool is_terminal = tcgetattr(descriptor_, &before) == 0;
+    if (secret && is_terminal) {
+      termios silent = before;
+      silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
+      tcsetattr(descriptor_, TCSAFLUSH, &silent);
+    }
+    std::string line;
+    bool cancelled = false;
+    for (char c = 0; !cancelled && ::read(descriptor_, &c, 1) == 1 && c != '\n';) {
+      if (secret && c == 3) cancelled = true;
+      line += c;
+    }
+    if (secret && is_terminal) {
+      tcsetattr(descriptor_, TCSAFLUSH, &before);
+      write("\n");
+    }
+    if (cancelled) return sorry("cancelled");
+    return line;
+  }
+
+ private:
+  int descriptor_;
+};
+
+Outcome<std::string> first_line(std::istream& stream, const SafeText& where) {
+  std::string line;
+  if (!std::getline(stream, line)) return sorry(where + " holds no password");
+  if (line.ends_with('\r')) line.pop_back();
+  return line;
+}
+
+Outcome<std::string> ask_password(const SafeText& user, bool confirm) {
+  Terminal terminal;
+  if (!terminal.good()) {
+    return sorry(
+        "there is no terminal to ask for the password: use --password-file, --password-stdin or $SKERRY_PASSWORD");
+  }
+  terminal.write("Password of " + user.str() + ": ");
+  auto password = terminal.read_line(true);
+  if (!password || !confirm) return password;
+  terminal.write("The same again: ");
+  auto again = terminal.read_line(true);
+  if (!again) return again;
+  if (*again != *password) return sorry("the two passwords differ");
+  return password;
+}
+
+Outcome<std::string> read_password(const Arguments& args, const SafeText& user, bool confirm) {
+  if (args.password) return *args.password;
+  if (!args.password_file.empty()) {
+    std::ifstream file(args.password_file);
+    return first_line(file, args.password_file);
+  }
+  if (args.password_stdin) return first_line(std::cin, "stdin");
+  if (const char* set = std::getenv("SKERRY_PASSWORD"); set && *set) return std::string(set);
+  return ask_password(user, confirm);
+}
+
+}  // namespace
+
+Outcome<std::string> obtain_password(const Arguments& args, const SafeText& user, bool confirm) {
+  auto password = read_password(args, user, confirm);
+  if (password && password->empty()) return sorry("the password is empty");
+  if (password && password->size() > limits::password_bytes) return sorry("the password is too long");
+  return password;
+}
+
+Outcome<std::string> ask(const SafeText& question) {
+  Terminal terminal;
+  if (!terminal.good()) return sorry(question + " is missing, and there is no terminal to ask for it");
+  terminal.write(question.str() + ": ");
+  return terminal.read_line(false);
+}
+
+}  // namespace skerry::client
