@@ -96,6 +96,20 @@ TEST_CASE("rule 3.2: nothing is cited that does not concern the event") {
   }
 }
 
+TEST_CASE("rule 3.2: no message is cited whatever its type") {
+  for (const char* version : all_versions) {
+    Citing c(version);
+    const EventPtr event = c.message();
+    const EventPtr false_levels =
+        c.here.room.make(c.here.tip, {alice, "m.room.power_levels", std::nullopt, "{}", 0, {}});
+    std::vector<EventPtr> cited = c.cited_by(event);
+    for (EventPtr& entry : cited) {
+      if (entry->type() == "m.room.power_levels") entry = false_levels;
+    }
+    CHECK(c.refusal(event, cited) == c.here.rule("3.2", "2.2"));
+  }
+}
+
 TEST_CASE("rule 3.2: version 12 events do not cite the create event") {
   Citing c("12");
   const EventPtr event = c.message();

@@ -115,6 +115,12 @@ TEST_CASE("a version 12 room is named after its create event") {
   CHECK((*stored)->room_id() == (*create)->room_id());
   pdu["room_id"] = (*create)->room_id().str();
   CHECK_FALSE(check_format(rules_of("12"), pdu));
+  pdu.erase("room_id");
+  pdu["auth_events"] = {parent};
+  CHECK_FALSE(check_format(rules_of("12"), pdu));
+  pdu["auth_events"] = Json::array();
+  pdu["state_key"] = "x";
+  CHECK_FALSE(check_format(rules_of("12"), pdu));
 }
 
 TEST_CASE("what a redaction redacts stands where the version says") {
@@ -337,6 +343,16 @@ TEST_CASE("unknown keys are passed over and reported when no other key signed") 
   REQUIRE(report.missing.size() == 1);
   CHECK(report.missing[0].first == domain);
   CHECK(report.missing[0].second.str() == "ed25519:unknown");
+}
+
+TEST_CASE("a wrong signature by a known key is not made good by a right one") {
+  Json pdu = signed_event(draft());
+  pdu["signatures"]["domain"]["ed25519:2"] = pdu["signatures"]["domain"]["ed25519:1"];
+  const KeyLookup both = [](const ServerName&, const KeyId& key_id) -> std::optional<KnownKey> {
+    if (key_id.str() == "ed25519:1") return KnownKey{specification_key().public_key(), 2'000'000};
+    return KnownKey{Ed25519PublicKey{}, 2'000'000};
+  };
+  CHECK(verify_event(rules_of("12"), pdu, both).integrity == EventIntegrity::bad_signature);
 }
 
 TEST_CASE("a key that ended before the event counts as unknown") {

@@ -284,6 +284,55 @@ TEST_CASE("v2.1 brings in what lies between conflicted events") {
   CHECK(id_in(resolved, "m.room.topic").empty());
 }
 
+TEST_CASE("a kick that a rejoin hides still counts") {
+  for (const char* version : all_versions) {
+    RoomBuilder room(version);
+    const Tip tip = room_with_bob(room);
+    Tip left = tip;
+    Tip right = tip;
+    room.member(left, alice, bob, "leave");
+    topic(room, right, bob, "unaware");
+    const EventPtr rejoin = room.join(left, bob);
+    // The kick is in no state, but in one fork's auth chain: it is part of the auth difference, a power event, and so
+    // applied before bob's topic, which is earlier than his rejoin and falls by rule 6.
+    const StateMap resolved = resolve(room, {left.state, right.state});
+    CHECK(id_in(resolved, "m.room.member", bob.str()) == rejoin->id());
+    CHECK(id_in(resolved, "m.room.topic") == id_in(tip.state, "m.room.topic"));
+  }
+}
+
+TEST_CASE("old power levels that all forks know of do not come back through one that cites them") {
+  for (const char* version : {"10", "11"}) {
+    RoomBuilder room(version);
+    Tip before = room_with_bob(room, Json::object());
+    Tip left = before;
+    const EventPtr demotion = room.state(left, alice, "m.room.power_levels", levels(room, {{bob.str(), 0}}));
+    Tip right = left;
+    const EventPtr by_alice = topic(room, left, alice, "alice's");
+    // bob's topic cites the older levels. They lie behind both forks' levels: no part of the auth difference.
+    right.state[{"m.room.topic", ""}] = topic(room, before, bob, "stale")->id();
+    const StateMap resolved = resolve(room, {left.state, right.state});
+    CHECK(id_in(resolved, "m.room.power_levels") == demotion->id());
+    CHECK(id_in(resolved, "m.room.topic") == by_alice->id());
+  }
+}
+
+TEST_CASE("power levels that follow each other stay in their order whatever their clocks say") {
+  for (const char* version : all_versions) {
+    RoomBuilder room(version);
+    const Tip tip = room_with_bob(room);
+    Tip left = tip;
+    Tip right = tip;
+    const auto set_levels = [&](Tip& where, int power, std::int64_t time) {
+      return room.add(where, {alice, "m.room.power_levels", "", levels(room, {{bob.str(), power}}), time, {}});
+    };
+    set_levels(left, 60, 1'900'000'000'000);
+    const EventPtr last = set_levels(left, 70, 1'800'000'000'000);
+    topic(room, right, alice, "other");
+    CHECK(id_in(resolve(room, {left.state, right.state}), "m.room.power_levels") == last->id());
+  }
+}
+
 TEST_CASE("a rejected auth event is not taken for the state") {
   RoomBuilder room("12");
   const Tip tip = room_with_bob(room);
