@@ -25,12 +25,12 @@ struct BackoffOptions {
 struct FederationRequest {
   ServerName destination;
   std::string method = "GET";
-  std::string target;                       // "/_matrix/federation/v1/...", encoded
-  std::optional<std::string> body;          // JSON text, signed with the request
+  std::string target;               // "/_matrix/federation/v1/...", encoded
+  std::optional<std::string> body;  // JSON text, signed with the request
   std::chrono::milliseconds timeout{30'000};
   std::size_t max_response_bytes = 4 * 1'048'576;
-  bool sign = true;                         // false for keys
-  bool ignore_backoff = false;              // the outbox decides for itself when to try again
+  bool sign = true;             // false for keys
+  bool ignore_backoff = false;  // the outbox decides for itself when to try again
 };
 
 // What another server answered with an error status, for those who pass it on.
@@ -43,12 +43,13 @@ struct RemoteFailure {
 // Thread-safe.
 class FederationClient {
  public:
-  FederationClient(net::HttpClient& http, Discovery& discovery, net::Clock& clock, ServerName us, SigningKey key, BackoffOptions backoff);
+  FederationClient(net::HttpClient& http, Discovery& discovery, net::Clock& clock, ServerName us, SigningKey key,
+                   BackoffOptions backoff);
   ~FederationClient();
 
-  // `done` gets the JSON of a 200 answer, on an Io thread. Errors: unreachable, timeout, remote_error (`failure` says what, when
-  // given a status), too_large, not_json, cancelled. A destination that failed lately (no answer at all) is answered by
-  // `unreachable` at once until its backoff ends.
+  // `done` gets the JSON of a 200 answer, on an Io thread. Errors: unreachable, timeout, remote_error (`failure` says
+  // what, when given a status), too_large, not_json, cancelled. A destination that failed lately (no answer at all) is
+  // answered by `unreachable` at once until its backoff ends.
   using Done = std::function<void(Result<Json> answer, RemoteFailure failure)>;
   void send(FederationRequest request, Done done);
   // The same, waiting: from worker pools only, never from an Io thread, the writer or a room's turn.

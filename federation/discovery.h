@@ -14,11 +14,13 @@
 namespace skerry::federation {
 
 struct DiscoveryOptions {
-  std::uint16_t https_port = 443;      // where .well-known is asked; another where 443 cannot be bound
+  std::uint16_t https_port = 443;  // where .well-known is asked; another where 443 cannot be bound
   std::chrono::milliseconds timeout{10'000};
+  std::chrono::milliseconds well_known_failure_time{60'000};  // how long a .well-known that failed is not asked again
 };
 
-// Thread-safe. Results are cached: .well-known by its Cache-Control (at least 1 minute, at most 48 hours), failures for a minute.
+// Thread-safe. Results are cached: .well-known by its Cache-Control (at least 1 minute, at most 48 hours), failures for
+// well_known_failure_time.
 class Discovery {
  public:
   Discovery(net::HttpClient& http, net::Resolver& resolver, net::Clock& clock, DiscoveryOptions options);

@@ -8,6 +8,7 @@
 #include "core/ids.h"
 #include "federation/client.h"
 #include "net/runtime.h"
+#include "net/worker_pool.h"
 #include "storage/federation_store.h"
 
 namespace skerry::federation {
@@ -15,8 +16,9 @@ namespace skerry::federation {
 // Thread-safe. Holds no thread per destination and none while waiting for an answer.
 class Outbox {
  public:
-  Outbox(FederationClient& client, storage::FederationStore& store, net::Scheduler& scheduler, net::Clock& clock, ServerName us,
-         BackoffOptions backoff);
+  // `pool` runs what waits for the store.
+  Outbox(FederationClient& client, storage::FederationStore& store, net::Scheduler& scheduler, net::WorkerPool& pool,
+         net::Clock& clock, ServerName us, BackoffOptions backoff);
   ~Outbox();
 
   // Takes up what was owed when the program last ended.
@@ -25,7 +27,8 @@ class Outbox {
   void wake(const std::vector<ServerName>& servers);
   // Durable EDUs (receipts, to-device): stored first, sent in order.
   Result<void> queue_edu(const std::vector<ServerName>& servers, const Json& edu);
-  // EDUs that may be lost (typing): sent with the next transaction if the server is up, replaced by a newer one of the same `key`.
+  // EDUs that may be lost (typing): sent with the next transaction if the server is up, replaced by a newer one of the
+  // same `key`.
   void send_ephemeral_edu(const std::vector<ServerName>& servers, const std::string& key, const Json& edu);
   // A valid request came from this server: try at once.
   void saw_alive(const ServerName& server);

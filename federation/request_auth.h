@@ -27,7 +27,7 @@ Result<std::string> make_request_auth(std::string_view method, std::string_view 
                                       const ServerName& destination, const Json* content, const SigningKey& key);
 
 // True when the signature holds over (method, target, origin, destination = us, content).
-bool verify_request_auth(const RequestAuth& auth, std::string_view method, std::string_view target, const ServerName& us,
-                         const Json* content, const Ed25519PublicKey& key);
+bool verify_request_auth(const RequestAuth& auth, std::string_view method, std::string_view target,
+                         const ServerName& us, const Json* content, const Ed25519PublicKey& key);
 
 }  // namespace skerry::federation

@@ -131,8 +131,8 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
       http_client(io, resolver, client_options(config)),
       discovery(http_client, resolver, net::system_clock(), discovery_options(config)),
       federation(http_client, discovery, net::system_clock(), config.server_name, key, backoff_options(config)),
-      keys(federation, database->federation(), net::system_clock(), config.server_name, key),
-      outbox(federation, database->federation(), io, net::system_clock(), config.server_name, backoff_options(config)),
+      keys(federation, database->federation(), net::system_clock(), local, config.server_name, key),
+      outbox(federation, database->federation(), io, local, net::system_clock(), config.server_name, backoff_options(config)),
       accounts(database->accounts(), net::system_clock(), net::system_random(), config.server_name, config.passwords),
       user_interactive_auth(accounts, net::system_clock(), net::system_random(), config.server_name),
       registration_nonces(net::system_clock(), net::system_random()),
@@ -247,7 +247,7 @@ Result<std::unique_ptr<Server>> Server::start(Config config) {
   auto listeners = listeners_of(config);
   if (!listeners) return tl::make_unexpected(listeners.error());
   if (auto made = make_folder(config.data_folder); !made) return tl::make_unexpected(made.error());
-  auto database = storage::open_sqlite(config.data_folder);
+  auto database = storage::open_sqlite(config.data_folder, config.server_name);
   if (!database) return tl::make_unexpected(database.error());
   auto key = read_or_create_signing_key(config.signing_key_file, net::system_random());
   if (!key) return tl::make_unexpected(key.error());

@@ -1,0 +1,201 @@
+#include "federation/discovery.h"
+
+#include <algorithm>
+#include <charconv>
+#include <list>
+#include <mutex>
+#include <unordered_map>
+
+#include <nlohmann/json.hpp>
+
+#include "core/json.h"
+#include "core/limits.h"
+
+namespace skerry::federation {
+
+namespace {
+
+using Endpoints = std::vector<net::Endpoint>;
+using Done = std::function<void(Result<Endpoints>)>;
+
+constexpr std::uint16_t federation_port = 8448;
+constexpr std::int64_t minute_ms = 60'000;
+constexpr std::int64_t day_ms = 24 * 60 * minute_ms;
+constexpr std::size_t cached_servers = 10'000;
+
+std::string with_port(const std::string& host, std::uint16_t port) {
+  const std::string written = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  return port == 0 ? written : written + ":" + std::to_string(port);
+}
+
+net::Endpoint direct(const ServerName& name) {
+  const std::uint16_t port = name.port() == 0 ? federation_port : name.port();
+  return {name.host(), port, true, with_port(name.host(), name.port()), name.host()};
+}
+
+// How long a .well-known answer may be believed: Cache-Control: max-age, else a day; a minute at least, two days at
+// most.
+std::int64_t lifetime_ms(const net::HttpResponse& response) {
+  std::int64_t seconds = 24 * 3'600;
+  if (const auto header = net::find_header(response.headers, "Cache-Control")) {
+    if (const auto at = header->find("max-age="); at != std::string::npos) {
+      std::from_chars(header->data() + at + 8, header->data() + header->size(), seconds);
+    }
+    if (header->find("no-store") != std::string::npos || header->find("no-cache") != std::string::npos) seconds = 0;
+  }
+  seconds = std::clamp<std::int64_t>(seconds, 0, 2 * 24 * 3'600);
+  return std::clamp<std::int64_t>(seconds * 1'000, minute_ms, 2 * day_ms);
+}
+
+}  // namespace
+
+struct Discovery::Impl : std::enable_shared_from_this<Impl> {
+  Impl(net::HttpClient& client, net::Resolver& dns, net::Clock& time, DiscoveryOptions discovery_options)
+      : http(client), resolver(dns), clock(time), options(discovery_options) {}
+
+  struct Delegation {
+    std::optional<ServerName> server;  // absent: .well-known has none
+    std::int64_t expires_ms = 0;
+    std::list<ServerName>::iterator place;
+  };
+
+  net::HttpClient& http;
+  net::Resolver& resolver;
+  net::Clock& clock;
+  const DiscoveryOptions options;
+  std::mutex mutex;
+  std::unordered_map<ServerName, Delegation> delegations;
+  std::list<ServerName> order;
+  std::unordered_map<ServerName, std::vector<Done>> waiting;
+
+  void find(const ServerName& server, Done done) {
+    // 1. a literal; 2. an explicit port
+    if (server.is_ip_literal() || server.port() != 0) return done(Endpoints{direct(server)});
+    {
+      std::scoped_lock lock(mutex);
+      auto& waiters = waiting[server];
+      waiters.push_back(std::move(done));
+      if (waiters.size() > 1) return;
+    }
+    if (const auto known = cached(server)) return delegated(server, *known);
+    well_known(server, "/.well-known/matrix/server", options.https_port, server.host(), 0);
+  }
+
+  void answer(const ServerName& server, const Result<Endpoints>& result) {
+    std::vector<Done> done;
+    {
+      std::scoped_lock lock(mutex);
+      auto waiters = waiting.extract(server);
+      if (!waiters.empty()) done = std::move(waiters.mapped());
+    }
+    for (const Done& waiter : done) waiter(result);
+  }
+
+  // -- 3. .well-known
+  std::optional<std::optional<ServerName>> cached(const ServerName& server) {
+    std::scoped_lock lock(mutex);
+    const auto found = delegations.find(server);
+    if (found == delegations.end()) return std::nullopt;
+    if (found->second.expires_ms > clock.now_ms()) return found->second.server;
+    order.erase(found->second.place);
+    delegations.erase(found);
+    return std::nullopt;
+  }
+
+  void remember(const ServerName& server, std::optional<ServerName> delegation, std::int64_t for_ms) {
+    std::scoped_lock lock(mutex);
+    if (const auto found = delegations.find(server); found != delegations.end()) order.erase(found->second.place);
+    if (delegations.size() >= cached_servers && !order.empty()) {
+      delegations.erase(order.front());
+      order.pop_front();
+    }
+    order.push_back(server);
+    delegations[server] = {std::move(delegation), clock.now_ms() + for_ms, std::prev(order.end())};
+  }
+
+  void well_known(const ServerName& server, const std::string& target, std::uint16_t port, const std::string& host,
+                  std::size_t redirects) {
+    net::OutgoingRequest request;
+    request.endpoint = {host, port, true, with_port(host, port == 443 ? std::uint16_t{0} : port), host};
+    request.target = target;
+    request.timeout = options.timeout;
+    request.max_response_bytes = limits::well_known_bytes;
+    http.send(std::move(request), [self = shared_from_this(), server, redirects](Result<net::HttpResponse> response) {
+      if (!response && response.error().code == ErrorCode::cancelled) {
+        return self->answer(server, tl::make_unexpected(response.error()));
+      }
+      const bool redirected = response && response->status >= 301 && response->status <= 308 && response->status != 304;
+      if (redirected && redirects < limits::redirects && self->follow(server, *response, redirects + 1)) return;
+      const auto delegation = response && response->status == 200 ? parse(response->body) : std::nullopt;
+      const std::int64_t for_ms = delegation ? lifetime_ms(*response) : self->options.well_known_failure_time.count();
+      self->remember(server, delegation, for_ms);
+      self->delegated(server, delegation);
+    });
+  }
+
+  // Only to https, wherever the address policy lets us go.
+  bool follow(const ServerName& server, const net::HttpResponse& response, std::size_t redirects) {
+    const auto location = net::find_header(response.headers, "Location");
+    if (!location || !location->starts_with("https://")) return false;
+    const auto query = location->find_first_of("?#");
+    const auto url = net::parse_url(location->substr(0, query));
+    if (!url) return false;
+    well_known(server, url->base_path.empty() ? "/" : url->base_path, url->endpoint.port, url->endpoint.connect_host,
+               redirects);
+    return true;
+  }
+
+  static std::optional<ServerName> parse(const std::string& body) {
+    const auto json = parse_untrusted(body, JsonNumbers::any);
+    if (!json || !json->is_object()) return std::nullopt;
+    const std::string* name = find_string(*json, "m.server");
+    if (name == nullptr) return std::nullopt;
+    const auto server = ServerName::parse(*name);
+    return server ? std::optional(*server) : std::nullopt;
+  }
+
+  void delegated(const ServerName& server, const std::optional<ServerName>& delegation) {
+    const ServerName& name = delegation ? *delegation : server;
+    if (name.is_ip_literal() || name.port() != 0) return answer(server, Endpoints{direct(name)});  // 3.1, 3.2
+    srv(server, name, "_matrix-fed._tcp.");                                                        // 3.3, 4
+  }
+
+  // -- SRV, under the registered name and then the deprecated one
+  void srv(const ServerName& server, const ServerName& name, const std::string& prefix) {
+    resolver.resolve_srv(prefix + name.host(), [self = shared_from_this(), server, name,
+                                                prefix](Result<std::vector<net::SrvTarget>> targets) {
+      if (!targets && targets.error().code == ErrorCode::cancelled)
+        return self->answer(server, tl::make_unexpected(targets.error()));
+      const bool none = !targets || targets->empty();
+      if (none && prefix == "_matrix-fed._tcp.") return self->srv(server, name, "_matrix._tcp.");  // 3.4, 5
+      Endpoints endpoints;
+      if (!none) {
+        for (const net::SrvTarget& target : *targets)
+          endpoints.push_back({target.host, target.port, true, name.host(), name.host()});
+      }
+      if (endpoints.empty()) endpoints.push_back(direct(name));  // 3.5, 6
+      self->answer(server, endpoints);
+    });
+  }
+
+  void forget(const ServerName& server) {
+    std::scoped_lock lock(mutex);
+    const auto found = delegations.find(server);
+    if (found == delegations.end()) return;
+    order.erase(found->second.place);
+    delegations.erase(found);
+  }
+};
+
+Discovery::Discovery(net::HttpClient& http, net::Resolver& resolver, net::Clock& clock, DiscoveryOptions options)
+    : impl_(std::make_shared<Impl>(http, resolver, clock, options)) {}
+
+Discovery::~Discovery() = default;
+
+void Discovery::find(const ServerName& server, std::function<void(Result<std::vector<net::Endpoint>>)> done) {
+  impl_->find(server, std::move(done));
+}
+
+void Discovery::forget(const ServerName& server) { impl_->forget(server); }
+
+}  // namespace skerry::federation

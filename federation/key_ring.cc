@@ -1,0 +1,321 @@
+#include "federation/key_ring.h"
+
+#include <algorithm>
+#include <list>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include <nlohmann/json.hpp>
+
+#include "core/crypto.h"
+#include "net/http.h"
+#include "net/log.h"
+
+namespace skerry::federation {
+
+namespace {
+
+constexpr std::int64_t day_ms = 24 * 3'600'000;
+constexpr std::int64_t longest_validity_ms = 7 * day_ms;  // room version 5: keys are believed at most so long
+constexpr std::int64_t ask_again_ms = 60'000;             // after an answer that did not hold the key asked for
+constexpr std::size_t cached_servers = 10'000;
+constexpr std::size_t keys_per_response = 32;
+constexpr std::chrono::seconds fetch_time{10};
+
+using Keys = std::vector<storage::StoredServerKey>;
+
+// A response of GET /_matrix/key/v2/server, from its server or by way of a notary. Empty when it does not prove itself:
+// it must be signed by one of the keys that it lists, and name the server asked for.
+Keys read_response(const Json& response, const ServerName& server, std::int64_t now_ms) {
+  if (!response.is_object()) return {};
+  const std::string* name = find_string(response, "server_name");
+  const Json* current = find_object(response, "verify_keys");
+  const Json* until = find_member(response, "valid_until_ts");
+  if (name == nullptr || *name != server.str() || current == nullptr || until == nullptr || !until->is_number_integer())
+    return {};
+  const std::int64_t valid_until_ms = std::min(until->get<std::int64_t>(), now_ms + longest_validity_ms);
+  Keys keys;
+  bool proven = false;
+  const auto read = [&](const Json& list, bool old) {
+    for (const auto& [id, entry] : list.items()) {
+      const auto key_id = KeyId::parse(id);
+      const std::string* text = entry.is_object() ? find_string(entry, "key") : nullptr;
+      if (!key_id || key_id->algorithm() != "ed25519" || text == nullptr || keys.size() >= keys_per_response) continue;
+      const auto bytes = base64_decode(*text);
+      storage::StoredServerKey key{*key_id, {}, valid_until_ms, old};
+      if (!bytes || bytes->size() != key.key.size()) continue;
+      std::copy(bytes->begin(), bytes->end(), key.key.begin());
+      if (old) {
+        const Json* expired = find_member(entry, "expired_ts");
+        if (expired == nullptr || !expired->is_number_integer()) continue;
+        key.valid_until_ms = expired->get<std::int64_t>();
+      } else {
+        proven = proven || verify_json(response, server.str(), *key_id, key.key);
+      }
+      keys.push_back(key);
+    }
+  };
+  read(*current, false);
+  if (const Json* old = find_object(response, "old_verify_keys")) read(*old, true);
+  return proven ? keys : Keys{};
+}
+
+}  // namespace
+
+struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
+  Impl(FederationClient& federation_client, storage::FederationStore& federation_store, net::Clock& time,
+       net::WorkerPool& workers, ServerName name, SigningKey key)
+      : client(federation_client),
+        store(federation_store),
+        clock(time),
+        pool(workers),
+        us(std::move(name)),
+        our_key(std::move(key)) {}
+
+  using Wanted = std::vector<std::pair<ServerName, KeyId>>;
+  struct Fetch {
+    std::vector<std::function<void()>> waiting;
+  };
+
+  FederationClient& client;
+  storage::FederationStore& store;
+  net::Clock& clock;
+  net::WorkerPool& pool;  // for what waits for the store
+  const ServerName us;
+  const SigningKey our_key;
+  mutable std::mutex mutex;
+  mutable std::unordered_map<ServerName, Keys> cache;
+  std::map<ServerName, Fetch> fetches;
+  std::unordered_map<ServerName, std::int64_t> answered_at_ms;
+
+  std::optional<KnownKey> find(const ServerName& server, const KeyId& key) const {
+    if (server == us) {
+      if (key != our_key.id()) return std::nullopt;
+      return KnownKey{our_key.public_key(), clock.now_ms() + day_ms};
+    }
+    const Keys keys = keys_of(server);
+    const auto found = std::find_if(keys.begin(), keys.end(), [&](const auto& k) { return k.key_id == key; });
+    if (found == keys.end()) return std::nullopt;
+    return KnownKey{found->key, found->valid_until_ms};
+  }
+
+  Keys keys_of(const ServerName& server) const {
+    {
+      std::scoped_lock lock(mutex);
+      if (const auto found = cache.find(server); found != cache.end()) return found->second;
+    }
+    auto stored = store.server_keys(server);
+    if (!stored || stored->empty()) return {};
+    remember(server, *stored);
+    return *stored;
+  }
+
+  void remember(const ServerName& server, const Keys& keys) const {
+    std::scoped_lock lock(mutex);
+    if (cache.size() >= cached_servers) cache.clear();
+    cache[server] = keys;
+  }
+
+  // -- fetching
+  struct Round {
+    Wanted wanted;
+    std::vector<ServerName> notaries;
+    std::function<void()> done;
+    std::size_t open = 0;  // guarded by `mutex`
+    std::mutex mutex;
+  };
+
+  void fetch(Wanted wanted, std::vector<ServerName> notaries, std::function<void()> done) {
+    auto round = std::make_shared<Round>();
+    round->wanted = std::move(wanted);
+    round->notaries = std::move(notaries);
+    round->done = std::move(done);
+    std::vector<ServerName> servers;
+    for (const auto& [server, key] : round->wanted) {
+      if (server != us && std::find(servers.begin(), servers.end(), server) == servers.end()) servers.push_back(server);
+    }
+    std::erase_if(servers, [&](const ServerName& server) { return asked_lately(server); });
+    round->open = servers.size() + 1;
+    const auto one_ended = [self = shared_from_this(), round] {
+      {
+        std::scoped_lock lock(round->mutex);
+        if (--round->open > 0) return;
+      }
+      self->ask_notaries(round, 0);
+    };
+    for (const ServerName& server : servers) fetch_from_origin(server, one_ended);
+    one_ended();
+  }
+
+  bool asked_lately(const ServerName& server) {
+    std::scoped_lock lock(mutex);
+    const auto found = answered_at_ms.find(server);
+    return found != answered_at_ms.end() && found->second + ask_again_ms > clock.now_ms();
+  }
+
+  void fetch_from_origin(const ServerName& server, std::function<void()> ended) {
+    {
+      std::scoped_lock lock(mutex);
+      auto& fetch = fetches[server];
+      fetch.waiting.push_back(std::move(ended));
+      if (fetch.waiting.size() > 1) return;
+    }
+    FederationRequest request;
+    request.destination = server;
+    request.target = "/_matrix/key/v2/server";
+    request.timeout = fetch_time;
+    request.sign = false;
+    client.send(std::move(request), [self = shared_from_this(), server](Result<Json> answer, const RemoteFailure&) {
+      auto shared = std::make_shared<Result<Json>>(std::move(answer));
+      const bool queued = self->pool.post([self, server, shared] {
+        if (*shared) {
+          self->note_answer(server);
+          (void)self->take_in(server, **shared);
+        } else {
+          log::debug("keys", "no keys from " + server.str() + ": " + shared->error().text);
+        }
+        self->end_fetch(server);
+      });
+      if (!queued) self->end_fetch(server);
+    });
+  }
+
+  void end_fetch(const ServerName& server) {
+    std::vector<std::function<void()>> waiting;
+    {
+      std::scoped_lock lock(mutex);
+      auto fetch = fetches.extract(server);
+      if (!fetch.empty()) waiting = std::move(fetch.mapped().waiting);
+    }
+    for (const auto& ended : waiting) ended();
+  }
+
+  void note_answer(const ServerName& server) {
+    std::scoped_lock lock(mutex);
+    if (answered_at_ms.size() >= cached_servers) answered_at_ms.clear();
+    answered_at_ms[server] = clock.now_ms();
+  }
+
+  bool take_in(const ServerName& server, const Json& response) {
+    const Keys keys = read_response(response, server, clock.now_ms());
+    if (keys.empty()) {
+      log::warn("keys", "the keys of " + server.str() + " do not prove themselves");
+      return false;
+    }
+    if (auto saved = store.save_server_keys(server, keys, dump(response)); !saved)
+      log::error("keys", saved.error().text);
+    // What the store holds is the union with what was known before.
+    auto stored = store.server_keys(server);
+    remember(server, stored ? *stored : keys);
+    return true;
+  }
+
+  // -- notaries, one after the other, for what the origins did not give
+  void ask_notaries(const std::shared_ptr<Round>& round, std::size_t next) {
+    Json query = Json::object();
+    const std::int64_t now_ms = clock.now_ms();
+    for (const auto& [server, key] : round->wanted) {
+      if (!find(server, key)) query[server.str()][key.str()] = {{"minimum_valid_until_ts", now_ms}};
+    }
+    while (next < round->notaries.size() && round->notaries[next] == us) ++next;
+    if (query.empty() || next >= round->notaries.size()) return round->done();
+    FederationRequest request;
+    request.destination = round->notaries[next];
+    request.method = "POST";
+    request.target = "/_matrix/key/v2/query";
+    request.body = dump(Json{{"server_keys", std::move(query)}});
+    request.timeout = fetch_time;
+    request.sign = false;
+    const ServerName notary = round->notaries[next];
+    client.send(std::move(request),
+                [self = shared_from_this(), round, next, notary](Result<Json> answer, const RemoteFailure&) {
+                  auto shared = std::make_shared<Result<Json>>(std::move(answer));
+                  const bool queued = self->pool.post([self, round, next, notary, shared] {
+                    if (*shared) self->take_in_notary(notary, **shared);
+                    self->ask_notaries(round, next + 1);
+                  });
+                  if (!queued) round->done();
+                });
+  }
+
+  // A notary's word counts when it signed what it passes on, and that proves itself as well.
+  void take_in_notary(const ServerName& notary, const Json& answer) {
+    const Json* responses = answer.is_object() ? find_array(answer, "server_keys") : nullptr;
+    if (responses == nullptr) return;
+    for (const Json& response : *responses) {
+      const std::string* name = response.is_object() ? find_string(response, "server_name") : nullptr;
+      const auto server = name == nullptr ? fail(ErrorCode::bad_json, "") : ServerName::parse(*name);
+      if (server && signed_by(notary, response)) (void)take_in(*server, response);
+    }
+  }
+
+  bool signed_by(const ServerName& notary, const Json& response) const {
+    for (const auto& key : keys_of(notary)) {
+      if (verify_json(response, notary.str(), key.key_id, key.key)) return true;
+    }
+    return false;
+  }
+
+  // -- our own keys, and our word for others'
+  Json own_keys() const {
+    const auto& key = our_key.public_key();
+    const std::string bytes(reinterpret_cast<const char*>(key.data()), key.size());
+    Json keys = {{"server_name", us.str()},
+                 {"verify_keys", {{our_key.id().str(), {{"key", base64_encode(bytes)}}}}},
+                 {"old_verify_keys", Json::object()},
+                 {"valid_until_ts", clock.now_ms() + day_ms}};
+    (void)sign_json(keys, us.str(), our_key);
+    return keys;
+  }
+
+  std::optional<Json> stored_answer(const ServerName& server) const {
+    auto text = store.server_keys_response(server);
+    if (!text || !*text) return std::nullopt;
+    auto response = parse_stored(**text);
+    if (!response) return std::nullopt;
+    if (!sign_json(*response, us.str(), our_key)) return std::nullopt;
+    return std::move(*response);
+  }
+
+  void notary_answer(const ServerName& server, std::int64_t minimum_valid_until_ms,
+                     std::function<void(std::optional<Json>)> done) {
+    if (server == us) return done(own_keys());
+    auto known = stored_answer(server);
+    const Json* until = known ? find_member(*known, "valid_until_ts") : nullptr;
+    const std::int64_t wanted = std::max(minimum_valid_until_ms, clock.now_ms());
+    if (until != nullptr && until->is_number_integer() && until->get<std::int64_t>() >= wanted)
+      return done(std::move(known));
+    if (asked_lately(server)) return done(std::move(known));
+    fetch_from_origin(
+        server, [self = shared_from_this(), server, done = std::move(done)] { done(self->stored_answer(server)); });
+  }
+};
+
+KeyRing::KeyRing(FederationClient& client, storage::FederationStore& store, net::Clock& clock, net::WorkerPool& pool,
+                 ServerName us, SigningKey our_key)
+    : impl_(std::make_shared<Impl>(client, store, clock, pool, std::move(us), std::move(our_key))) {}
+
+KeyRing::~KeyRing() = default;
+
+std::optional<KnownKey> KeyRing::find(const ServerName& server, const KeyId& key) const {
+  return impl_->find(server, key);
+}
+
+KeyLookup KeyRing::lookup() const {
+  return [impl = impl_](const ServerName& server, const KeyId& key) { return impl->find(server, key); };
+}
+
+void KeyRing::fetch(std::vector<std::pair<ServerName, KeyId>> keys, std::vector<ServerName> notaries,
+                    std::function<void()> done) {
+  impl_->fetch(std::move(keys), std::move(notaries), std::move(done));
+}
+
+Json KeyRing::own_keys() const { return impl_->own_keys(); }
+
+void KeyRing::notary_answer(const ServerName& server, std::int64_t minimum_valid_until_ms,
+                            std::function<void(std::optional<Json>)> done) {
+  impl_->notary_answer(server, minimum_valid_until_ms, std::move(done));
+}
+
+}  // namespace skerry::federation

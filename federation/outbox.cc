@@ -1,0 +1,329 @@
+#include "federation/outbox.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include <nlohmann/json.hpp>
+
+#include "core/crypto.h"
+#include "core/limits.h"
+#include "net/http.h"
+#include "net/log.h"
+
+namespace skerry::federation {
+
+namespace {
+
+constexpr std::size_t kept_ephemeral = 100;  // per destination
+
+// One transaction, kept as it is until it is acknowledged, so that a retry is the same one.
+struct Transaction {
+  std::string id;
+  std::string body;
+  storage::StreamPosition last_position = 0;  // 0: no events
+  std::int64_t last_edu = 0;                  // 0: no durable EDUs
+};
+
+}  // namespace
+
+// A destination is idle (not in the map), working (a task of the pool or a request is under way) or resting (a timer
+// runs).
+struct Outbox::Impl : std::enable_shared_from_this<Impl> {
+  struct Destination {
+    bool resting = false;
+    bool woken = false;                            // something may be new since the store was read
+    bool urgent = false;                           // a sign of life came meanwhile: no rest
+    std::map<std::string, std::string> ephemeral;  // by key: the newest
+    std::optional<Transaction> transaction;
+    std::int64_t backoff_ms = 0;
+    net::Scheduler::Handle timer;
+  };
+
+  Impl(FederationClient& federation_client, storage::FederationStore& federation_store, net::Scheduler& timers,
+       net::WorkerPool& workers, net::Clock& time, ServerName name, BackoffOptions options)
+      : client(federation_client),
+        store(federation_store),
+        scheduler(timers),
+        pool(workers),
+        clock(time),
+        us(std::move(name)),
+        backoff(options) {}
+
+  FederationClient& client;
+  storage::FederationStore& store;
+  net::Scheduler& scheduler;
+  net::WorkerPool& pool;  // for what waits for the store
+  net::Clock& clock;
+  const ServerName us;
+  const BackoffOptions backoff;
+  std::mutex mutex;
+  bool stopped = false;
+  std::unordered_map<ServerName, Destination> destinations;
+  std::atomic<std::uint64_t> serial = 0;
+
+  void wake(const ServerName& server) {
+    {
+      std::scoped_lock lock(mutex);
+      if (stopped || server == us) return;
+      const auto [found, idle] = destinations.try_emplace(server);
+      found->second.woken = true;
+      if (!idle) return;
+    }
+    work(server);
+  }
+
+  void work(const ServerName& server) {
+    const bool queued = pool.post([self = shared_from_this(), server] { self->prepare(server); });
+    if (!queued) rest(server, "the worker pool is full");
+  }
+
+  // On the pool: builds the next transaction, or goes idle.
+  void prepare(const ServerName& server) {
+    std::map<std::string, std::string> ephemeral;
+    bool retry = false;
+    {
+      std::scoped_lock lock(mutex);
+      const auto found = destinations.find(server);
+      if (stopped || found == destinations.end()) return;
+      found->second.woken = false;
+      retry = found->second.transaction.has_value();
+      if (!retry) ephemeral.swap(found->second.ephemeral);
+    }
+    if (!retry) {
+      auto built = build(server, ephemeral);
+      if (!built) return rest(server, built.error().text);
+      std::scoped_lock lock(mutex);
+      const auto found = destinations.find(server);
+      if (found == destinations.end()) return;
+      if (!*built) {
+        if (found->second.woken || !found->second.ephemeral.empty()) return work_again(server);
+        destinations.erase(found);
+        return;
+      }
+      found->second.transaction = std::move(**built);
+    }
+    send(server);
+  }
+
+  // REQUIRES: mutex is held. The pool's queue may refuse, which takes the mutex again: hence by way of the scheduler.
+  void work_again(const ServerName& server) {
+    auto& timer = destinations[server].timer;
+    timer = scheduler.after(std::chrono::milliseconds(0), [weak = weak_from_this(), server] {
+      if (auto self = weak.lock()) self->work(server);
+    });
+  }
+
+  // Nothing when there is nothing to send.
+  Result<std::optional<Transaction>> build(const ServerName& server,
+                                           const std::map<std::string, std::string>& ephemeral) {
+    auto destination = store.destination(server);
+    if (!destination) return tl::make_unexpected(destination.error());
+    auto owed = store.owed_events(server, destination->sent_up_to, limits::transaction_pdus);
+    if (!owed) return tl::make_unexpected(owed.error());
+    auto edus = store.edus(server, limits::transaction_edus - std::min(ephemeral.size(), limits::transaction_edus));
+    if (!edus) return tl::make_unexpected(edus.error());
+    if (owed->empty() && edus->empty() && ephemeral.empty()) return std::nullopt;
+
+    Transaction transaction;
+    std::string pdus_text, edus_text;
+    const auto append = [](std::string& list, const std::string& item) { list += (list.empty() ? "" : ",") + item; };
+    for (const auto& event : *owed) {
+      append(pdus_text, event.canonical_text);
+      transaction.last_position = event.position;
+    }
+    for (const auto& edu : *edus) {
+      append(edus_text, edu.edu_json);
+      transaction.last_edu = edu.id;
+    }
+    for (const auto& [key, edu] : ephemeral) append(edus_text, edu);
+    // The same durable content gives the same id, also after a restart: the other side answers what it answered. What
+    // passes may say the same twice and mean it: somebody types, stops, and types again.
+    const std::string once =
+        ephemeral.empty() ? std::string() : std::to_string(clock.now_ms()) + "." + std::to_string(++serial);
+    const Sha256 hash = sha256(pdus_text + "\n" + edus_text + "\n" + once);
+    transaction.id = base64url_encode(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
+    transaction.body = R"({"edus":[)" + edus_text + R"(],"origin":)" + dump(Json(us.str())) +
+                       R"(,"origin_server_ts":)" + std::to_string(clock.now_ms()) + R"(,"pdus":[)" + pdus_text + "]}";
+    return transaction;
+  }
+
+  void send(const ServerName& server) {
+    FederationRequest request;
+    {
+      std::scoped_lock lock(mutex);
+      const auto found = destinations.find(server);
+      if (stopped || found == destinations.end()) return;
+      request.destination = server;
+      request.method = "PUT";
+      request.target = "/_matrix/federation/v1/send/" + net::percent_encode(found->second.transaction->id);
+      request.body = found->second.transaction->body;
+      request.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(limits::outbound_time);
+      request.ignore_backoff = true;
+      found->second.urgent = false;
+    }
+    client.send(std::move(request), [self = shared_from_this(), server](Result<Json> answer, const RemoteFailure&) {
+      if (!answer && answer.error().code == ErrorCode::cancelled) return;
+      if (!answer) return self->rest(server, answer.error().text);
+      log_refusals(server, *answer);
+      const bool queued = self->pool.post([self, server] { self->acknowledged(server); });
+      if (!queued) self->rest(server, "the worker pool is full");
+    });
+  }
+
+  // What the other side would not take is its decision: it has it, and sending it again would not change that.
+  static void log_refusals(const ServerName& server, const Json& answer) {
+    const Json* results = answer.is_object() ? find_object(answer, "pdus") : nullptr;
+    if (results == nullptr) return;
+    for (const auto& [id, result] : results->items()) {
+      if (result.is_object() && find_string(result, "error") != nullptr)
+        log::info("outbox", server.str() + " refused " + id);
+    }
+  }
+
+  // On the pool.
+  void acknowledged(const ServerName& server) {
+    Transaction transaction;
+    {
+      std::scoped_lock lock(mutex);
+      const auto found = destinations.find(server);
+      if (stopped || found == destinations.end() || !found->second.transaction) return;
+      transaction = *found->second.transaction;
+    }
+    Result<void> saved;
+    if (transaction.last_position > 0) saved = store.save_cursor(server, transaction.last_position);
+    if (saved && transaction.last_edu > 0) saved = store.remove_edus(server, transaction.last_edu);
+    if (!saved) return rest(server, saved.error().text);  // the same transaction again: the other side knows it
+    {
+      std::scoped_lock lock(mutex);
+      const auto found = destinations.find(server);
+      if (found == destinations.end()) return;
+      found->second.transaction.reset();
+      found->second.backoff_ms = 0;
+    }
+    prepare(server);
+  }
+
+  // After a failure: again later, twice as long each time.
+  void rest(const ServerName& server, const std::string& why) {
+    std::int64_t delay_ms = 0;
+    {
+      std::scoped_lock lock(mutex);
+      const auto found = destinations.find(server);
+      if (stopped || found == destinations.end()) return;
+      Destination& destination = found->second;
+      destination.backoff_ms =
+          std::clamp<std::int64_t>(destination.backoff_ms * 2, backoff.first.count(), backoff.max.count());
+      delay_ms = std::exchange(destination.urgent, false) ? 0 : destination.backoff_ms;
+      rest_for(server, destination, delay_ms);
+    }
+    log::info("outbox", server.str() + " is tried again in " + std::to_string(delay_ms) + " ms: " + why);
+    (void)pool.post([self = shared_from_this(), server, delay_ms] {
+      (void)self->store.save_retry(server, self->clock.now_ms() + delay_ms, delay_ms);
+    });
+  }
+
+  // REQUIRES: mutex is held.
+  void rest_for(const ServerName& server, Destination& destination, std::int64_t delay_ms) {
+    destination.resting = true;
+    destination.timer = scheduler.after(std::chrono::milliseconds(delay_ms), [weak = weak_from_this(), server] {
+      if (auto self = weak.lock()) self->rested(server);
+    });
+  }
+
+  void rested(const ServerName& server) {
+    {
+      std::scoped_lock lock(mutex);
+      const auto found = destinations.find(server);
+      if (stopped || found == destinations.end() || !found->second.resting) return;
+      found->second.resting = false;
+    }
+    work(server);
+  }
+
+  void saw_alive(const ServerName& server) {
+    net::Scheduler::Handle timer;  // cancelled after the lock is released
+    {
+      std::scoped_lock lock(mutex);
+      const auto found = destinations.find(server);
+      if (stopped || found == destinations.end()) return;
+      found->second.backoff_ms = 0;
+      found->second.urgent = true;
+      if (!found->second.resting) return;
+      found->second.resting = false;
+      timer = std::move(found->second.timer);
+    }
+    work(server);
+  }
+
+  void send_ephemeral(const ServerName& server, const std::string& key, const std::string& edu) {
+    {
+      std::scoped_lock lock(mutex);
+      if (stopped || server == us) return;
+      const auto [found, idle] = destinations.try_emplace(server);
+      if (found->second.resting) return;  // it is away: what passes has passed
+      if (found->second.ephemeral.size() >= kept_ephemeral && !found->second.ephemeral.contains(key)) return;
+      found->second.ephemeral[key] = edu;
+      if (!idle) return;
+    }
+    work(server);
+  }
+
+  void start() {
+    auto servers = store.servers_owed();
+    if (!servers) return log::error("outbox", servers.error().text);
+    for (const ServerName& server : *servers) {
+      auto stored = store.destination(server);
+      const std::int64_t left_ms =
+          stored ? std::min<std::int64_t>(stored->retry_at_ms - clock.now_ms(), backoff.max.count()) : 0;
+      if (left_ms <= 0) {
+        wake(server);
+        continue;
+      }
+      std::scoped_lock lock(mutex);
+      const auto [found, idle] = destinations.try_emplace(server);
+      if (!idle) continue;
+      found->second.backoff_ms = stored->backoff_ms;
+      rest_for(server, found->second, left_ms);
+    }
+  }
+
+  void stop() {
+    std::unordered_map<ServerName, Destination> ended;  // timers are cancelled after the lock is released
+    std::scoped_lock lock(mutex);
+    stopped = true;
+    ended.swap(destinations);
+  }
+};
+
+Outbox::Outbox(FederationClient& client, storage::FederationStore& store, net::Scheduler& scheduler,
+               net::WorkerPool& pool, net::Clock& clock, ServerName us, BackoffOptions backoff)
+    : impl_(std::make_shared<Impl>(client, store, scheduler, pool, clock, std::move(us), backoff)) {}
+
+Outbox::~Outbox() { stop(); }
+
+void Outbox::start() { impl_->start(); }
+
+void Outbox::wake(const std::vector<ServerName>& servers) {
+  for (const ServerName& server : servers) impl_->wake(server);
+}
+
+Result<void> Outbox::queue_edu(const std::vector<ServerName>& servers, const Json& edu) {
+  if (servers.empty()) return {};
+  if (auto added = impl_->store.add_edus(servers, dump(edu)); !added) return added;
+  wake(servers);
+  return {};
+}
+
+void Outbox::send_ephemeral_edu(const std::vector<ServerName>& servers, const std::string& key, const Json& edu) {
+  const std::string text = dump(edu);
+  for (const ServerName& server : servers) impl_->send_ephemeral(server, key, text);
+}
+
+void Outbox::saw_alive(const ServerName& server) { impl_->saw_alive(server); }
+
+void Outbox::stop() { impl_->stop(); }
+
+}  // namespace skerry::federation
