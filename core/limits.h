@@ -33,11 +33,11 @@ inline constexpr std::size_t transaction_edus = 100;
 inline constexpr std::size_t request_head_bytes = 16'384;
 inline constexpr std::size_t request_body_bytes = 1'048'576;  // client requests
 inline constexpr std::size_t federation_body_bytes =
-    25 * 1'048'576;                                           // server requests: send_join answers are checked apart
-inline constexpr std::chrono::seconds connection_idle_time{75};     // between requests
-inline constexpr std::chrono::seconds request_head_time{15};        // from the first byte; also for the TLS handshake
+    25 * 1'048'576;                                              // server requests: send_join answers are checked apart
+inline constexpr std::chrono::seconds connection_idle_time{75};  // between requests
+inline constexpr std::chrono::seconds request_head_time{15};     // from the first byte; also for the TLS handshake
 inline constexpr std::chrono::seconds request_body_time{60};
-inline constexpr std::chrono::seconds response_time{120};                 // for writing one, to a peer that reads slowly
+inline constexpr std::chrono::seconds response_time{120};  // for writing one, to a peer that reads slowly
 inline constexpr std::size_t connections_per_listener = 16'384;
 
 // HTTP client: another server's answers.

@@ -19,12 +19,12 @@ struct Separation {
 
 Separation separate(const std::vector<StatePtr>& forks) {
   Separation result;
-  for (const auto& [key, id] : *forks.front()) {
+  for (const auto& entry : *forks.front()) {
     const bool is_everywhere = std::all_of(forks.begin() + 1, forks.end(), [&](const StatePtr& fork) {
-      const auto entry = fork->find(key);
-      return entry != fork->end() && entry->second == id;
+      const auto other = fork->find(entry.first);
+      return other != fork->end() && other->second == entry.second;
     });
-    if (is_everywhere) result.unconflicted.emplace_hint(result.unconflicted.end(), key, id);
+    if (is_everywhere) result.unconflicted.insert(result.unconflicted.end(), entry);
   }
   for (const StatePtr& fork : forks) {
     EventIds& differing = result.conflicted_of_fork.emplace_back();

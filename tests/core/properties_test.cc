@@ -146,12 +146,12 @@ TEST_CASE("the resolution of any history does not depend on the order of its for
       RC_ASSERT(room.merge(forks).state == resolved);
       std::swap(forks[0], forks[1]);
       RC_ASSERT(room.merge(forks).state == resolved);
-      for (const auto& [key, id] : forks[0].state) {
+      for (const auto& entry : forks[0].state) {
         const auto agrees = [&](const RoomBuilder::Tip& fork) {
-          const auto entry = fork.state.find(key);
-          return entry != fork.state.end() && entry->second == id;
+          const auto other = fork.state.find(entry.first);
+          return other != fork.state.end() && other->second == entry.second;
         };
-        if (std::all_of(forks.begin(), forks.end(), agrees)) RC_ASSERT(resolved.at(key) == id);
+        if (std::all_of(forks.begin(), forks.end(), agrees)) RC_ASSERT(resolved.at(entry.first) == entry.second);
       }
     });
   }
