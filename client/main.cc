@@ -3,6 +3,7 @@
 
 #include "client/cli/arguments.h"
 #include "client/cli/command.h"
+#include "client/tui/chat_app.h"
 #include "net/io.h"
 #include "net/log.h"
 
@@ -11,5 +12,6 @@ int main(int argc, char** argv) {
   if (const auto status = skerry::client::parse_arguments(argc, argv, arguments, std::cout, std::cerr)) return *status;
   skerry::log::set_level(skerry::log::Level::off);  // stderr is for errors, one line each
   skerry::net::Io io(1);
+  if (arguments.command.empty()) return skerry::client::run_chat(arguments, io, std::cout, std::cerr);
   return skerry::client::run_command(arguments, io, std::cout, std::cerr);
 }

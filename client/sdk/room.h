@@ -36,6 +36,7 @@ class Room {
 
   const std::string& id() const { return id_; }
   Membership membership() const { return membership_; }
+  bool invited() const { return membership_ == Membership::invited; }
 
   // State, by type and state key; null when there is none.
   const RoomEvent* state_event(const std::string& type, const std::string& state_key = "") const;
