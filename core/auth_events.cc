@@ -47,6 +47,12 @@ std::vector<StateKey> auth_event_keys(const RoomRules& rules, std::string_view t
   return keys;
 }
 
+EventId create_event_id(const RoomId& room) {
+  const std::string& text = room.str();
+  if (text.empty() || text.find(':') != std::string::npos) return {};
+  return EventId::parse("$" + text.substr(1)).value_or(EventId{});
+}
+
 AuthVerdict check_auth_events(const RoomRules& rules, const Event& event, const std::vector<EventPtr>& auth_events,
                               const std::function<bool(const EventId&)>& rejected) {
   using auth::refused;
@@ -58,8 +64,7 @@ AuthVerdict check_auth_events(const RoomRules& rules, const Event& event, const 
 
   const bool is_create = event.type() == "m.room.create";
   if (rules.room_id_is_create_hash && !is_create) {
-    const auto create = EventId::parse("$" + event.room_id().str().substr(1));
-    if (!create || rejected(*create)) return refused(rules, "2", "the room's create event was rejected");
+    if (rejected(create_event_id(event.room_id()))) return refused(rules, "2", "the room's create event was rejected");
   }
   const std::vector<StateKey> expected =
       auth_event_keys(rules, event.type(), event.sender(), event.state_key(), event.content());

@@ -99,9 +99,9 @@ AuthVerdict authorize(const RoomRules& rules, const Event& event, const EventPtr
   const auth::Context context{rules, event, create, state};
   if (event.type() == "m.room.create") return auth::authorize_create(context);
   if (rules.room_id_is_create_hash) {
-    const auto id = EventId::parse("$" + event.room_id().str().substr(1));
-    if (create == nullptr && id) return Missing{{*id}};
-    if (!id || create->id() != *id) return auth::refused(rules, "2", "the room id is not of the create event");
+    const EventId id = create_event_id(event.room_id());
+    if (create == nullptr && !id.empty()) return Missing{{id}};
+    if (id.empty() || create->id() != id) return auth::refused(rules, "2", "the room id is not of the create event");
   } else if (create == nullptr) {
     return auth::refused(rules, "3.4", "the room has no create event");
   }

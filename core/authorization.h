@@ -45,6 +45,10 @@ AuthVerdict check_auth_events(const RoomRules& rules, const Event& event, const 
 // `create` is the room's create event: null only when `event` is it.
 AuthVerdict authorize(const RoomRules& rules, const Event& event, const EventPtr& create, const StateLookup& state);
 
+// The create event that a room of version 12 is named after: `$` and the hash in the room id. Empty when the id is of
+// another form.
+EventId create_event_id(const RoomId& room);
+
 // Power as the rules see it. infinite_power for a version-12 creator.
 inline constexpr std::int64_t infinite_power = INT64_MAX;
 std::int64_t power_of_user(const RoomRules& rules, const UserId& user, const EventPtr& create,

@@ -22,9 +22,8 @@ struct Candidate {
 
 // The power of an event's sender 'when looking at their respective auth_events'.
 std::int64_t sender_power(const RoomRules& rules, AuthGraph& graph, const Event& event) {
-  const EventPtr create = rules.room_id_is_create_hash
-                              ? graph.find(EventId::parse("$" + event.room_id().str().substr(1)).value_or(EventId{}))
-                              : graph.find_auth_event(event, "m.room.create", "");
+  const EventPtr create = rules.room_id_is_create_hash ? graph.find(create_event_id(event.room_id()))
+                                                       : graph.find_auth_event(event, "m.room.create", "");
   return power_of_user(rules, event.sender(), create, graph.find_auth_event(event, "m.room.power_levels", ""));
 }
 

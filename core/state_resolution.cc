@@ -126,7 +126,7 @@ class Resolver {
   EventPtr create_of(const Event& event, const StateLookup& lookup) {
     if (event.type() == "m.room.create") return nullptr;
     if (!rules_.room_id_is_create_hash) return lookup("m.room.create", "");
-    return graph_.find(EventId::parse("$" + event.room_id().str().substr(1)).value_or(EventId{}));
+    return graph_.find(create_event_id(event.room_id()));
   }
 
   const RoomRules& rules_;
