@@ -48,7 +48,7 @@ class AccountStore {
   virtual Result<void> set_password_hash(const UserId& user, const std::string& password_hash) = 0;
 
   // Tokens are stored as hashes; `token_hash` is made by the caller (SHA-256).
-  // Creates the device or gives an existing one a new token; its old tokens end.
+  // Creates the device or gives an existing one a new token; its old tokens end, its name stays.
   virtual Result<void> put_device(const UserId& user, const Device& device, const std::string& token_hash) = 0;
   virtual Result<std::optional<TokenOwner>> token_owner(const std::string& token_hash) = 0;
   virtual Result<std::vector<Device>> devices(const UserId& user) = 0;

@@ -47,11 +47,10 @@ Result<void> SqliteAccountStore::set_password_hash(const UserId& user, const std
 
 Result<void> SqliteAccountStore::put_device(const UserId& user, const Device& device, const std::string& token_hash) {
   return write([=](Connection& connection) -> Result<void> {
-    // An existing device keeps its name unless a new one is given.
+    // An existing device keeps its name ('POST /login': initial_device_display_name).
     Query(connection,
           "INSERT INTO devices VALUES(?, ?, ?, ?) ON CONFLICT(user, device) DO UPDATE SET last_seen_ms = "
-          "excluded.last_seen_ms, "
-          "display_name = CASE excluded.display_name WHEN '' THEN display_name ELSE excluded.display_name END",
+          "excluded.last_seen_ms",
           user.str(), device.id, device.display_name, device.last_seen_ms)
         .run();
     Query(connection, "DELETE FROM tokens WHERE user = ? AND device = ?", user.str(), device.id).run();

@@ -118,7 +118,8 @@ void HomeserverProcess::start() {
     std::this_thread::sleep_for(step);
   }
   ports_.clear();
-  for (const Json& listener : Json::parse(read_file(listeners)).at("listeners")) {
+  const Json written = Json::parse(read_file(listeners));
+  for (const Json& listener : written.at("listeners")) {
     ports_.push_back(listener.at("port").get<std::uint16_t>());
   }
   if (Api(url()).get("/_matrix/client/versions").status != 200) {
