@@ -111,7 +111,33 @@ const std::vector<Route> table = {
     {"POST", "/_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}", post_receipt, user, local, json},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/read_markers", post_read_markers, user, local, json},
 
-    // -- other servers
+    // -- other servers: who they are, what they send
+    {"GET", "/_matrix/federation/v1/version", federation_api::get_version, anyone, local, none},
+    {"GET", "/_matrix/key/v2/server", federation_api::get_own_keys, anyone, federation, none},
+    {"GET", "/_matrix/key/v2/query/{serverName}", federation_api::query_keys_of_server, anyone, federation, none},
+    {"POST", "/_matrix/key/v2/query", federation_api::query_keys, anyone, federation, json},
+    {"PUT", "/_matrix/federation/v1/send/{txnId}", federation_api::send_transaction, server, federation, json},
+
+    // -- other servers: their users' memberships
+    {"GET", "/_matrix/federation/v1/make_join/{roomId}/{userId}", federation_api::make_join, server, federation, none},
+    {"GET", "/_matrix/federation/v1/make_leave/{roomId}/{userId}", federation_api::make_leave, server, federation, none},
+    {"GET", "/_matrix/federation/v1/make_knock/{roomId}/{userId}", federation_api::make_knock, server, federation, none},
+    {"PUT", "/_matrix/federation/v2/send_join/{roomId}/{eventId}", federation_api::send_join, server, federation, canonical},
+    {"PUT", "/_matrix/federation/v2/send_leave/{roomId}/{eventId}", federation_api::send_leave, server, federation, canonical},
+    {"PUT", "/_matrix/federation/v1/send_knock/{roomId}/{eventId}", federation_api::send_knock, server, federation, canonical},
+    {"PUT", "/_matrix/federation/v2/invite/{roomId}/{eventId}", federation_api::invite, server, federation, canonical},
+
+    // -- other servers: what they ask
+    {"GET", "/_matrix/federation/v1/event/{eventId}", federation_api::get_event, server, federation, none},
+    {"GET", "/_matrix/federation/v1/state/{roomId}", federation_api::get_state, server, federation, none},
+    {"GET", "/_matrix/federation/v1/state_ids/{roomId}", federation_api::get_state_ids, server, federation, none},
+    {"GET", "/_matrix/federation/v1/event_auth/{roomId}/{eventId}", federation_api::get_event_auth, server, federation, none},
+    {"GET", "/_matrix/federation/v1/backfill/{roomId}", federation_api::backfill, server, federation, none},
+    {"POST", "/_matrix/federation/v1/get_missing_events/{roomId}", federation_api::get_missing_events, server, federation, json},
+    {"GET", "/_matrix/federation/v1/query/profile", federation_api::query_profile, server, federation, none},
+    {"GET", "/_matrix/federation/v1/query/directory", federation_api::query_directory, server, federation, none},
+    {"GET", "/_matrix/federation/v1/publicRooms", federation_api::get_public_rooms, server, federation, none},
+    {"POST", "/_matrix/federation/v1/publicRooms", federation_api::post_public_rooms, server, federation, json},
 };
 // clang-format on
 

@@ -117,6 +117,7 @@ struct Server::Impl {
   PipelineContext pipeline_context;
   std::unique_ptr<RoomPipeline> pipeline;
   MembershipService membership;
+  federation_api::Transactions transactions;
   Services services;
   Dispatcher dispatcher;
   std::unique_ptr<net::HttpServer> http;
@@ -183,7 +184,8 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                typing,
                unread,
                sync,
-               registration_nonces},
+               registration_nonces,
+               transactions},
       dispatcher(services) {
   database->stream().on_advance([this](storage::StreamPosition position) { notifier.advance_to(position); });
   notifier.advance_to(database->stream().current());

@@ -6,6 +6,7 @@
 #include "federation/outbox.h"
 #include "homeserver/accounts/accounts.h"
 #include "homeserver/config.h"
+#include "homeserver/federation_api/transactions.h"
 #include "homeserver/rooms/membership.h"
 #include "homeserver/rooms/pipeline.h"
 #include "homeserver/rooms/reader.h"
@@ -45,6 +46,7 @@ struct Services {
   UnreadCounter& unread;
   SyncBuilder& sync;
   RegistrationNonces& registration_nonces;
+  federation_api::Transactions& transactions;
 };
 
 }  // namespace skerry::homeserver

@@ -1,0 +1,189 @@
+// PUT /_matrix/federation/v1/send/{txnId}: at most 50 PDUs and 100 EDUs of another server. A transaction that came
+// before joins the first or gets its answer; one bad PDU never fails the rest. Server-server API, 'Transactions',
+// 'EDUs'.
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include <nlohmann/json.hpp>
+
+#include "core/limits.h"
+#include "homeserver/federation_api/common.h"
+#include "homeserver/federation_api/handlers.h"
+#include "homeserver/federation_api/transactions.h"
+#include "net/log.h"
+
+namespace skerry::homeserver::federation_api {
+
+namespace {
+
+constexpr std::chrono::seconds typing_time{30};
+constexpr std::size_t receipts_per_edu = 500;
+
+// -- EDUs
+Result<bool> may_take_part(Services& services, const RoomId& room, const UserId& user) {
+  auto allowed = services.reader.acl_allows(room, user.server());
+  if (!allowed || !*allowed) return allowed;
+  auto membership = services.reader.membership(room, user);
+  if (!membership) return tl::make_unexpected(membership.error());
+  return *membership == "join";
+}
+
+void take_typing(Services& services, const ServerName& origin, const Json& content) {
+  const std::string* room_text = find_string(content, "room_id");
+  const std::string* user_text = find_string(content, "user_id");
+  const Json* typing = find_member(content, "typing");
+  if (room_text == nullptr || user_text == nullptr || typing == nullptr || !typing->is_boolean()) return;
+  const auto room = RoomId::parse(*room_text);
+  const auto user = UserId::parse(*user_text);
+  if (!room || !user || user->server() != origin) return;
+  const auto takes_part = may_take_part(services, *room, *user);
+  if (takes_part && *takes_part) services.typing.set(*room, *user, typing->get<bool>(), typing_time);
+}
+
+void take_receipt(Services& services, const RoomId& room, const UserId& user, const Json& receipt) {
+  const Json* ids = find_array(receipt, "event_ids");
+  const Json* data = find_object(receipt, "data");
+  if (ids == nullptr || ids->empty() || !ids->back().is_string()) return;
+  const auto event = EventId::parse(ids->back().get<std::string>());
+  const auto takes_part = may_take_part(services, room, user);
+  if (!event || !takes_part || !*takes_part) return;
+  storage::Receipt stored{room, user, "m.read", "", *event, 0, 0};
+  if (data != nullptr) {
+    if (const Json* ts = find_member(*data, "ts"); ts != nullptr && ts->is_number_integer())
+      stored.ts_ms = ts->get<std::int64_t>();
+    if (const std::string* thread = find_string(*data, "thread_id");
+        thread != nullptr && thread->size() <= limits::id_bytes) {
+      stored.thread_id = *thread;
+    }
+  }
+  auto position = services.database.stream().put_receipt(stored);
+  auto users = services.database.rooms().joined_local_users(room);
+  if (position && users) services.notifier.notify(*position, *users);
+}
+
+void take_receipts(Services& services, const ServerName& origin, const Json& content) {
+  std::size_t taken = 0;
+  for (const auto& [room_text, types] : content.items()) {
+    const auto room = RoomId::parse(room_text);
+    const Json* reads = types.is_object() ? find_object(types, "m.read") : nullptr;
+    if (!room || reads == nullptr) continue;
+    for (const auto& [user_text, receipt] : reads->items()) {
+      const auto user = UserId::parse(user_text);
+      if (!user || user->server() != origin || !receipt.is_object() || ++taken > receipts_per_edu) continue;
+      take_receipt(services, *room, *user, receipt);
+    }
+  }
+}
+
+void take_edu(Services& services, const ServerName& origin, const Json& edu) {
+  const std::string* type = edu.is_object() ? find_string(edu, "edu_type") : nullptr;
+  const Json* content = edu.is_object() ? find_object(edu, "content") : nullptr;
+  if (type == nullptr || content == nullptr) return;
+  if (*type == "m.typing") take_typing(services, origin, *content);
+  if (*type == "m.receipt") take_receipts(services, origin, *content);
+}
+
+// -- PDUs
+// One transaction on its way: the PDUs go in one after the other, the answer goes out with the last.
+class Transaction : public std::enable_shared_from_this<Transaction> {
+ public:
+  Transaction(Services& services, ServerName origin, std::string id, std::shared_ptr<Json> body)
+      : services_(services), origin_(std::move(origin)), id_(std::move(id)), body_(std::move(body)) {}
+
+  void run() {
+    if (const Json* edus = find_array(*body_, "edus")) {
+      for (const Json& edu : *edus) take_edu(services_, origin_, edu);
+    }
+    pdus_ = find_array(*body_, "pdus");
+    next();
+  }
+
+  // There is no room to work on it: the other server comes again.
+  void give_up() { services_.transactions.give_up(origin_, id_); }
+
+ private:
+  // On `outbound`, or on the thread that ended the PDU before: by way of the pool, so that long transactions do not
+  // nest.
+  void next() {
+    while (pdus_ != nullptr && at_ < pdus_->size()) {
+      const Json& pdu = (*pdus_)[at_++];
+      if (!is_welcome(pdu)) continue;
+      services_.pipeline.submit_remote(origin_, pdu, [self = shared_from_this()](const RemoteOutcome& outcome) {
+        self->note(outcome);
+        if (!self->services_.outbound.post([self] { self->next(); })) self->give_up();
+      });
+      return;
+    }
+    finish();
+  }
+
+  // What names no room, or a room whose ACL shuts the speaking server out, goes no further.
+  bool is_welcome(const Json& pdu) {
+    const std::string* room_text = pdu.is_object() ? find_string(pdu, "room_id") : nullptr;
+    const auto room = room_text == nullptr ? fail(ErrorCode::bad_json, "") : RoomId::parse(*room_text);
+    if (!room) return false;
+    auto info = services_.reader.rules(*room);
+    if (!info) return false;  // a room that nobody here was ever in
+    auto allowed = services_.reader.acl_allows(*room, origin_);
+    if (allowed && *allowed) return true;
+    if (auto id = event_id_of(**info, pdu))
+      results_[id->str()] = {{"error", "this room's access list does not let your server take part"}};
+    return false;
+  }
+
+  void note(const RemoteOutcome& outcome) {
+    if (outcome.event.empty()) return;
+    const Judgement& judgement = outcome.judgement;
+    // Soft-failed is taken: that the event is not shown is this server's own affair.
+    const bool taken = judgement.verdict == Verdict::accepted || judgement.verdict == Verdict::soft_failed;
+    results_[outcome.event.str()] = taken ? Json::object() : Json{{"error", judgement.reason}};
+    if (!taken)
+      log::info("federation", outcome.event.str() + " of " + origin_.str() + " refused, rule " + judgement.rule + ": " +
+                                  judgement.reason);
+  }
+
+  void finish() {
+    const std::string response = dump(Json{{"pdus", results_}});
+    // The answer is kept before it is given: a repetition after a crash is answered alike, and applied no second time
+    // anyway.
+    auto saved = services_.database.federation().save_transaction_response(origin_, id_, response);
+    if (!saved) log::error("federation", saved.error().text);
+    services_.transactions.finish(origin_, id_, response);
+  }
+
+  Services& services_;
+  const ServerName origin_;
+  const std::string id_;
+  const std::shared_ptr<Json> body_;
+  const Json* pdus_ = nullptr;
+  std::size_t at_ = 0;
+  Json results_ = Json::object();
+};
+
+Result<void> check(const Call& call) {
+  const Json* pdus = find_member(*call.body, "pdus");
+  const Json* edus = find_member(*call.body, "edus");
+  if (pdus == nullptr || !pdus->is_array()) return fail(ErrorCode::bad_json, "pdus must be an array");
+  if (edus != nullptr && !edus->is_array()) return fail(ErrorCode::bad_json, "edus must be an array");
+  if (pdus->size() > limits::transaction_pdus) return fail(ErrorCode::bad_json, "a transaction has at most 50 PDUs");
+  if (edus != nullptr && edus->size() > limits::transaction_edus)
+    return fail(ErrorCode::bad_json, "a transaction has at most 100 EDUs");
+  return {};
+}
+
+}  // namespace
+
+void send_transaction(Services& services, Call call, Reply reply) {
+  if (auto fine = check(call); !fine) return reply.error(fine.error());
+  const std::string id = call.parameters[0];
+  auto answered = services.database.federation().transaction_response(call.origin, id);
+  if (!answered) return reply.error(answered.error());
+  if (*answered) return reply.text(**answered);
+  auto transaction = std::make_shared<Transaction>(services, call.origin, id, call.body);
+  services.transactions.begin(call.origin, id, std::move(reply), [&services, transaction] {
+    if (!services.outbound.post([transaction] { transaction->run(); })) transaction->give_up();
+  });
+}
+
+}  // namespace skerry::homeserver::federation_api

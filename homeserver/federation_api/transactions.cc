@@ -1,0 +1,82 @@
+#include "homeserver/federation_api/transactions.h"
+
+#include <algorithm>
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+namespace skerry::homeserver::federation_api {
+
+namespace {
+
+constexpr std::size_t waiting_per_origin = 20;
+constexpr std::size_t replies_per_transaction = 10;
+
+struct Waiting {
+  std::string id;
+  std::vector<Reply> replies;
+  std::function<void()> run;
+};
+
+}  // namespace
+
+struct Transactions::Impl {
+  std::mutex mutex;
+  std::unordered_map<ServerName, std::deque<Waiting>> origins;  // the first of each is on its way
+
+  void end(const ServerName& origin, const std::string& id, const std::function<void(Reply&)>& answer) {
+    std::vector<Reply> replies;
+    std::function<void()> next;
+    {
+      std::scoped_lock lock(mutex);
+      const auto found = origins.find(origin);
+      if (found == origins.end() || found->second.empty() || found->second.front().id != id) return;
+      replies = std::move(found->second.front().replies);
+      found->second.pop_front();
+      if (found->second.empty()) {
+        origins.erase(found);
+      } else {
+        next = found->second.front().run;
+      }
+    }
+    for (Reply& reply : replies) answer(reply);
+    if (next) next();
+  }
+};
+
+Transactions::Transactions() : impl_(std::make_unique<Impl>()) {}
+Transactions::~Transactions() = default;
+
+void Transactions::begin(const ServerName& origin, const std::string& id, Reply reply, std::function<void()> run) {
+  {
+    std::scoped_lock lock(impl_->mutex);
+    auto& queue = impl_->origins[origin];
+    const auto same =
+        std::find_if(queue.begin(), queue.end(), [&](const Waiting& waiting) { return waiting.id == id; });
+    const bool full =
+        same == queue.end() ? queue.size() >= waiting_per_origin : same->replies.size() >= replies_per_transaction;
+    if (full) return reply.limited(std::chrono::seconds(1));
+    if (same != queue.end()) {
+      same->replies.push_back(std::move(reply));
+      return;
+    }
+    Waiting waiting;
+    waiting.id = id;
+    waiting.replies.push_back(std::move(reply));
+    waiting.run = run;
+    queue.push_back(std::move(waiting));
+    if (queue.size() > 1) return;
+  }
+  run();
+}
+
+void Transactions::finish(const ServerName& origin, const std::string& id, const std::string& response) {
+  impl_->end(origin, id, [&](Reply& reply) { reply.text(response); });
+}
+
+void Transactions::give_up(const ServerName& origin, const std::string& id) {
+  impl_->end(origin, id, [](Reply& reply) { reply.limited(std::chrono::seconds(1)); });
+}
+
+}  // namespace skerry::homeserver::federation_api
