@@ -20,7 +20,8 @@ constexpr std::size_t max_backfill = 500;  // events in one answer
 
 // Places one event in the turn, or says what that needs. History is judged by its own past only (steps 4 and 5).
 Result<std::optional<Needs>> place(Engine& engine, const std::shared_ptr<Room>& room, const EventPtr& event,
-                                   const std::optional<RoomState>& state) {
+                                   const std::optional<RoomState>& state,
+                                   std::optional<Answer<storage::StreamPosition>>& last_commit) {
   const auto known = room->judgement(event->id());
   if (!known) return tl::make_unexpected(known.error());
   if (known->has_value()) return std::optional<Needs>();
@@ -36,16 +37,18 @@ Result<std::optional<Needs>> place(Engine& engine, const std::shared_ptr<Room>& 
   CommitOptions options;
   options.backfilled = true;
   Placed placed{event, std::move(admission.judgement), std::move(*admission.before), std::move(*after)};
-  engine.commit(room, std::move(placed), std::move(options), [](const Result<storage::StreamPosition>&) {});
+  engine.commit(room, std::move(placed), std::move(options), last_commit.emplace().giver());
   return std::optional<Needs>();
 }
 
 // True when the event has a place.
-bool fetch_and_place(Engine& engine, Fetcher& fetcher, const EventPtr& event, int& states_left) {
+bool fetch_and_place(Engine& engine, Fetcher& fetcher, const EventPtr& event, int& states_left,
+                     std::optional<Answer<storage::StreamPosition>>& last_commit) {
   std::optional<RoomState> state;
   for (int attempt = 0; attempt < placing_attempts; ++attempt) {
-    auto needs = engine.in_turn<std::optional<Needs>>(
-        fetcher.room(), [&](const std::shared_ptr<Room>& room) { return place(engine, room, event, state); });
+    auto needs = engine.in_turn<std::optional<Needs>>(fetcher.room(), [&](const std::shared_ptr<Room>& room) {
+      return place(engine, room, event, state, last_commit);
+    });
     if (!needs) return false;
     if (!needs->has_value()) return true;
     const auto& needed = **needs;
@@ -81,9 +84,12 @@ std::vector<EventPtr> connected(const std::vector<EventId>& wanted, const std::v
 std::size_t place_history(Engine& engine, Fetcher& fetcher, std::vector<EventPtr> events) {
   int states_left = states_per_stretch;
   std::size_t placed = 0;
+  std::optional<Answer<storage::StreamPosition>> last_commit;
   for (const auto& event : in_room_order(std::move(events))) {
-    if (fetch_and_place(engine, fetcher, event, states_left)) ++placed;
+    if (fetch_and_place(engine, fetcher, event, states_left, last_commit)) ++placed;
   }
+  // Commits are written in order: with the last one, all can be read.
+  if (last_commit) (void)last_commit->wait();
   return placed;
 }
 
