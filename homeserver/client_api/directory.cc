@@ -42,7 +42,13 @@ void get_alias(Services& services, Call call, Reply reply) {
   auto alias = path_id<RoomAlias>(call, 0);
   if (!alias) return reply.error(alias.error());
   auto resolved = services.membership.resolve_alias(*alias);
-  if (!resolved) return reply.error(resolved.error());
+  if (!resolved) {
+    // The specification knows one failure only: 404, whether the alias or its server is not there.
+    const ErrorCode code = resolved.error().code;
+    const bool server_failed =
+        code == ErrorCode::unreachable || code == ErrorCode::timeout || code == ErrorCode::remote_error;
+    return reply.error({server_failed ? ErrorCode::not_found : code, resolved.error().text});
+  }
   Json servers = Json::array();
   for (const ServerName& server : resolved->servers) servers.push_back(server.str());
   reply.json({{"room_id", resolved->room.str()}, {"servers", std::move(servers)}});

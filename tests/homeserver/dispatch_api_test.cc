@@ -68,6 +68,26 @@ TEST_CASE("a token is demanded and may stand in header or query") {
   CHECK(api.get(whoami_path + "?access_token=" + alice.access_token()).status == 200);
 }
 
+TEST_CASE("other servers must sign and what nobody can verify is refused") {
+  HomeserverProcess server;
+  const Api alice = Api(server.url()).register_user("alice");
+  const std::string path = "/_matrix/federation/v1/state/%21room%3Aalpha.test?event_id=%24x";
+  // No key can be had from there: loopback addresses are not called.
+  const std::string unreachable =
+      R"(X-Matrix origin="127.0.0.1:1",destination="alpha.test",key="ed25519:a",sig="c2ln")";
+  for (const std::string& header : {std::string(), std::string("Bearer x"), std::string("X-Matrix "),
+                                    std::string("X-Matrix origin=\"a b\",key=\"ed25519:a\",sig=\"x\""), unreachable}) {
+    INFO(header);
+    net::Headers headers;
+    if (!header.empty()) headers.emplace_back("Authorization", header);
+    auto answer = alice.as("").request("GET", path, "", headers);
+    CHECK(answer.status == 401);
+    CHECK(answer.errcode() == "M_UNAUTHORIZED");
+    CHECK(answer.header("Access-Control-Allow-Origin").empty());
+  }
+  CHECK(alice.get(path).status == 401);  // a user's token is no signature
+}
+
 TEST_CASE("every answer of the client API carries CORS headers and OPTIONS does nothing else") {
   HomeserverProcess server;
   Api api(server.url());
