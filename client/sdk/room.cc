@@ -23,6 +23,10 @@ std::string shown_name(const RoomEvent& member) {
   return is_blank(name) ? std::string() : name;
 }
 
+std::string localpart(const std::string& user_id) {
+  return SafeText(user_id.starts_with('@') ? user_id.substr(1, user_id.find(':') - 1) : user_id).str();
+}
+
 }  // namespace
 
 Room::Room(std::string room_id, std::string own_user_id)
@@ -37,10 +41,23 @@ SafeText Room::member_name(const std::string& user_id) const {
   const RoomEvent* member = state_event("m.room.member", user_id);
   const std::string name = member ? shown_name(*member) : std::string();
   if (name.empty()) return user_id;
-  const auto uses = name_uses_.find(name);
   // A name that looks like a user id could pass for another person's.
-  const bool doubtful = (uses != name_uses_.end() && uses->second > 1) || name.starts_with('@');
-  return doubtful ? SafeText(name + " (" + user_id + ")") : SafeText(name);
+  if (shared_label(name, user_id) || name.starts_with('@')) return name + " (" + user_id + ")";
+  return name;
+}
+
+SafeText Room::short_name(const std::string& user_id) const {
+  const RoomEvent* member = state_event("m.room.member", user_id);
+  const std::string name = member ? shown_name(*member) : std::string();
+  const std::string label = name.empty() ? localpart(user_id) : name;
+  return shared_label(label, user_id) || label.starts_with('@') ? user_id : label;
+}
+
+// Whether someone else who is present goes by it, too.
+bool Room::shared_label(const std::string& label, const std::string& user_id) const {
+  const auto uses = label_uses_.find(label);
+  const RoomEvent* member = state_event("m.room.member", user_id);
+  return uses != label_uses_.end() && uses->second > (member && is_present(*member) ? 1 : 0);
 }
 
 std::string Room::membership_of(const std::string& user_id) const {
@@ -101,7 +118,7 @@ SafeText Room::topic() const {
 void Room::apply(JoinedRoomUpdate update) {
   if (membership_ == Membership::invited) {  // what an invitation shows is only a part, and not checked
     state_.clear();
-    name_uses_.clear();
+    label_uses_.clear();
   }
   membership_ = Membership::joined;
   for (const RoomEvent& event : update.state) set_state(event);
@@ -127,7 +144,7 @@ void Room::apply(JoinedRoomUpdate update) {
 void Room::apply(const InvitedRoomUpdate& update) {
   membership_ = Membership::invited;
   state_.clear();
-  name_uses_.clear();
+  label_uses_.clear();
   for (const RoomEvent& event : update.invite_state) set_state(event);
 }
 
@@ -135,15 +152,16 @@ void Room::set_state(const RoomEvent& event) {
   if (!event.state_key) return;
   RoomEvent& slot = state_[{event.type, *event.state_key}];
   if (event.type == "m.room.member") {
-    count_name(slot.json ? &slot : nullptr, -1);
-    count_name(&event, +1);
+    count_label(slot.json ? &slot : nullptr, -1);
+    count_label(&event, +1);
   }
   slot = event;
 }
 
-void Room::count_name(const RoomEvent* member, int change) {
+void Room::count_label(const RoomEvent* member, int change) {
   if (!member || !is_present(*member)) return;
-  if (const std::string name = shown_name(*member); !name.empty()) name_uses_[name] += change;
+  const std::string name = shown_name(*member);
+  label_uses_[name.empty() ? localpart(*member->state_key) : name] += change;
 }
 
 void Room::forget_pending(const RoomEvent& echo) {

@@ -46,6 +46,9 @@ class Room {
   bool encrypted() const { return state_event("m.room.encryption") != nullptr; }
   // A member's display name; with the user id beside it when two have the same. The user id where there is none.
   SafeText member_name(const std::string& user_id) const;
+  // The same for narrow columns: the localpart where there is no display name, the user id where two would look the
+  // same.
+  SafeText short_name(const std::string& user_id) const;
   std::string membership_of(const std::string& user_id) const;  // "join"; empty: not known
   std::vector<std::string> known_members() const;               // who is joined or invited, as far as was loaded
   // Who invited us, when this is an invitation.
@@ -67,7 +70,8 @@ class Room {
 
  private:
   void forget_pending(const RoomEvent& echo);
-  void count_name(const RoomEvent* member, int change);
+  void count_label(const RoomEvent* member, int change);
+  bool shared_label(const std::string& label, const std::string& user_id) const;
   std::vector<std::string> others() const;
   SafeText name_by_members() const;
 
@@ -75,7 +79,7 @@ class Room {
   std::string own_user_id_;
   Membership membership_ = Membership::joined;
   std::map<std::pair<std::string, std::string>, RoomEvent> state_;
-  std::map<std::string, int> name_uses_;  // shown display name -> members present who bear it
+  std::map<std::string, int> label_uses_;  // display name or localpart -> members present who go by it
   std::vector<std::string> heroes_;
   int joined_count_ = 0;
   int invited_count_ = 0;

@@ -1,5 +1,7 @@
 // The slash commands of the chat screen.
+#include <array>
 #include <map>
+#include <utility>
 
 #include "client/cli/command.h"
 #include "client/text/graphemes.h"
@@ -8,9 +10,23 @@
 namespace skerry::client {
 namespace {
 
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> key_help = {{
+    {"Tab, Shift-Tab", "next and previous room"},
+    {"  or Alt-Down, Alt-Up", "  or Ctrl-N, Ctrl-P, or a click"},
+    {"Alt-A", "next room with something unread"},
+    {"PgUp, PgDn, mouse wheel", "earlier and later messages"},
+    {"Esc", "back to the newest message"},
+    {"Alt-Enter", "a new line in the message"},
+    {"Tab while writing", "complete a name or command"},
+    {"Up, Down", "what you wrote before"},
+    {"Ctrl-R", "send again what failed"},
+    {"Shift with the mouse", "select text, as terminals do"},
+    {"Ctrl-L, Ctrl-Q", "draw anew; quit"},
+}};
+
 Line help_line(std::string_view what, std::string_view text) {
   SafeText left(what);
-  for (int width = text_width(left.str()); width < 34; ++width) left += " ";
+  for (int width = text_width(left.str()); width < 30; ++width) left += " ";
   return {{{left, Ink::normal}, {SafeText(text), Ink::dim}}};
 }
 
@@ -36,17 +52,7 @@ void ChatScreen::help(const SlashCommand&) {
   panel.lines.push_back({});
   for (const SlashHelp& command : slash_commands()) panel.lines.push_back(help_line(command.usage, command.text));
   panel.lines.push_back({});
-  panel.lines.push_back(help_line("Tab, Shift-Tab, Alt-Up, Alt-Down", "other room (also Ctrl-N, Ctrl-P, or a click)"));
-  panel.lines.push_back(help_line("Alt-A", "next room with something unread"));
-  panel.lines.push_back(help_line("PgUp, PgDn, mouse wheel", "earlier and later messages"));
-  panel.lines.push_back(help_line("Esc", "back to the newest message"));
-  panel.lines.push_back(help_line("Alt-Enter", "a new line in the message"));
-  panel.lines.push_back(help_line("Tab while writing", "complete a name or a command"));
-  panel.lines.push_back(help_line("Up, Down", "what you wrote before"));
-  panel.lines.push_back(help_line("Ctrl-R", "send again what failed"));
-  panel.lines.push_back(help_line("Ctrl-L", "draw the screen anew"));
-  panel.lines.push_back(help_line("Shift while using the mouse", "select text, as terminals do"));
-  panel.lines.push_back(help_line("Ctrl-Q", "quit"));
+  for (const auto& [keys, text] : key_help) panel.lines.push_back(help_line(keys, text));
   panel_ = std::move(panel);
 }
 

@@ -74,6 +74,24 @@ TimelineLayout ChatScreen::layout_of(const Room& room, const Regions& regions) c
 void ChatScreen::refresh(int rows, int columns) {
   rows_ = rows;
   columns_ = columns;
+  choose_room();
+  if (quit_asked_ && unsent_asked_ > 0 && chat_.unsent() == 0) {  // the reason not to quit has gone
+    quit_asked_ = false;
+    unsent_asked_ = 0;
+    notice_ = {};
+  }
+  RoomView& here = current_view();
+  const Room* room = current_room();
+  if (!room || room->invited()) return;
+  const Regions regions = arrange(view(), rows, columns);
+  if (layout_of(*room, regions).near_top(here.scroll, regions.timeline_height()) && chat_.link() == Link::online) {
+    chat_.load_history(current_);
+  }
+  if (here.scroll.at_bottom() && !panel_) chat_.mark_read(current_);
+}
+
+// Opens the room that was asked for, or some room where the open one is no more.
+void ChatScreen::choose_room() {
   if (!current_room()) {
     const auto rooms = sorted_rooms();
     // The wanted room may still be on its way; without one, the first that is joined is a good place to begin.
@@ -97,14 +115,6 @@ void ChatScreen::refresh(int rows, int columns) {
       break;
     }
   }
-  RoomView& here = current_view();
-  const Room* room = current_room();
-  if (!room || room->invited()) return;
-  const Regions regions = arrange(view(), rows, columns);
-  if (layout_of(*room, regions).near_top(here.scroll, regions.timeline_height()) && chat_.link() == Link::online) {
-    chat_.load_history(current_);
-  }
-  if (here.scroll.at_bottom() && !panel_) chat_.mark_read(current_);
 }
 
 void ChatScreen::open(const std::string& room_id) {
@@ -359,7 +369,7 @@ void ChatScreen::interrupt() {
 }
 
 void ChatScreen::ask_to_quit() {
-  const int unsent = chat_.unsent();
+  const int unsent = unsent_asked_ = chat_.unsent();
   if (unsent == 0 || quit_asked_) {
     quit_ = true;
     return;

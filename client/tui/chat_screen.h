@@ -50,6 +50,7 @@ class ChatScreen {
   void scroll(int lines);
   void step_room(int direction);
   void next_unread_room();
+  void choose_room();
   void open(const std::string& room_id);
   void announce_typing();
 
@@ -86,6 +87,7 @@ class ChatScreen {
   int columns_ = 80;
   bool quit_ = false;
   bool quit_asked_ = false;
+  int unsent_asked_ = 0;  // how many messages were unsent when quitting was put off
   std::string typing_room_;
   std::int64_t typing_until_ms_ = 0;
 };

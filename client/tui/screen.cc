@@ -112,7 +112,8 @@ class Painter {
     for (const Line& line : lines) draw_line(row++, regions_.main_column + 1, line);
     if (view_.scroll.at_bottom() || height <= 0) return;
     const int below = layout.messages_below(view_.scroll);
-    const SafeText text = "  ↓ " + std::to_string(below) + " below — Esc goes to the newest  ";
+    const SafeText text =
+        fit("  ↓ " + std::to_string(below) + " below — Esc goes to the newest  ", regions_.main_width() - 2);
     grid().put(regions_.timeline_end - 1, std::max(regions_.main_column, regions_.columns - text_width(text.str()) - 1),
                text, Ink::selected);
   }
@@ -171,7 +172,7 @@ class Painter {
   SafeText typing_text() const {
     if (!view_.current || view_.current->typing.empty()) return {};
     const auto& who = view_.current->typing;
-    const auto name = [this](const std::string& user) { return fit(view_.current->member_name(user), 24); };
+    const auto name = [this](const std::string& user) { return fit(view_.current->short_name(user), 24); };
     if (who.size() == 1) return name(who[0]) + " is typing…";
     if (who.size() == 2) return name(who[0]) + " and " + name(who[1]) + " are typing…";
     return std::to_string(who.size()) + " people are typing…";

@@ -43,17 +43,17 @@ std::string message_of(const std::string& text) { return text.starts_with("//") 
 const std::vector<SlashHelp>& slash_commands() {
   static const std::vector<SlashHelp> table = {
       {"help", "/help", "this page"},
-      {"join", "/join #room:server", "join a room; alone: accept the invitation that is open"},
-      {"create", "/create [--public] NAME [#alias]", "make a room"},
+      {"join", "/join #room:server", "join; alone: accept an invitation"},
+      {"create", "/create NAME [#alias --public]", "make a room"},
       {"invite", "/invite @user:server", "invite someone here"},
-      {"leave", "/leave", "leave this room, or decline the invitation"},
+      {"leave", "/leave", "leave, or decline an invitation"},
       {"members", "/members", "who is here"},
-      {"room", "/room NAME", "go to a room by a part of its name"},
+      {"room", "/room NAME", "go to a room by part of its name"},
       {"topic", "/topic TEXT", "say what this room is about"},
       {"nick", "/nick NAME", "change how you are called"},
       {"me", "/me TEXT", "say it as something you do"},
       {"retry", "/retry", "send again what failed"},
-      {"quit", "/quit", "leave the program; you stay signed in"},
+      {"quit", "/quit", "end; you stay signed in"},
   };
   return table;
 }

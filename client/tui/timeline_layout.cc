@@ -1,6 +1,7 @@
 #include "client/tui/timeline_layout.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "client/sdk/describe.h"
@@ -16,7 +17,21 @@ constexpr std::int64_t group_ms = 5 * 60'000;  // messages of one person within 
 constexpr int time_width = 6;                  // "09:41 "
 constexpr int narrow = 44;                     // below, names stand in lines of their own
 
+constexpr std::size_t measured_items = 200;  // whose senders' names the column of names is made for
+
 bool is_speech(Kind kind) { return kind == Kind::message || kind == Kind::notice; }
+
+// As wide as the names of who spoke lately, within reason.
+int name_column(const Room& room, const std::string& own_user_id, int width) {
+  std::set<std::string> people = {own_user_id};
+  const auto& items = room.timeline.items();
+  for (std::size_t i = items.size() > measured_items ? items.size() - measured_items : 0; i < items.size(); ++i) {
+    if (!items[i].event.state_key) people.insert(items[i].event.sender);
+  }
+  int widest = 0;
+  for (const std::string& user : people) widest = std::max(widest, text_width(room.short_name(user).str()));
+  return std::clamp(widest, 3, std::clamp(width / 4, 8, 24));
+}
 
 }  // namespace
 
@@ -32,7 +47,7 @@ TimelineLayout::TimelineLayout(const Room& room, std::string own_user_id, std::s
       own_user_id_(std::move(own_user_id)),
       new_from_(std::move(new_from)),
       width_(std::max(width, 4)),
-      name_width_(width_ < narrow ? 0 : std::clamp(width_ / 6, 8, 16)),
+      name_width_(width_ < narrow ? 0 : name_column(room, own_user_id_, width_)),
       gutter_(width_ < narrow ? 2 : time_width + name_width_ + 2) {}
 
 std::string TimelineLayout::key(std::size_t entry) const {
@@ -107,7 +122,7 @@ void TimelineLayout::add_reply(std::vector<Line>& out, const RoomEvent& event) c
   const std::string target = relation_of(event).reply_to;
   const TimelineItem* item = target.empty() ? nullptr : room_.timeline.find(target);
   if (!item) return;
-  const SafeText quote = room_.member_name(item->event.sender) + ": " + SafeText(describe(room_, *item).text.str());
+  const SafeText quote = room_.short_name(item->event.sender) + ": " + SafeText(describe(room_, *item).text.str());
   out.push_back(indented(fit(SafeText("↳ ") + quote, text_width_left()), Ink::dim));
 }
 
@@ -127,7 +142,7 @@ std::vector<Line> TimelineLayout::item_lines(std::size_t index) const {
                        relation_of(event).reply_to.empty();
   const bool same_minute = grouped && clock_text(before->event.origin_server_ts) == clock_text(time);
   const SafeText clock = same_minute ? SafeText() : SafeText(clock_text(time));
-  const SafeText name = room_.member_name(event.sender);
+  const SafeText name = room_.short_name(event.sender);
   add_reply(out, event);
   if (now.kind == Kind::change) {
     add_body(out, head(clock, "—", Ink::change), now.text, Ink::change);
@@ -148,7 +163,7 @@ std::vector<Line> TimelineLayout::pending_lines(std::size_t index) const {
   const PendingMessage& message = room_.pending[index];
   using State = PendingMessage::State;
   std::vector<Line> out;
-  const SafeText name = room_.member_name(own_user_id_);
+  const SafeText name = room_.short_name(own_user_id_);
   const bool emote = message.kind == "m.emote";
   SafeText text = (emote ? name + " " : SafeText()) + SafeText::multi_line(message.body);
   if (message.state == State::queued || message.state == State::sending) text += " …";
