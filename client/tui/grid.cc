@@ -22,7 +22,7 @@ int Grid::put(int row, int column, const SafeText& text, Ink ink, int end_column
     if (cluster.width == 0) continue;
     if (column + cluster.width > end) {
       if (column < end) fill(row, column, end, ink);  // half of a wide character fits nowhere
-      break;
+      return std::max(column, end);
     }
     if (Cell* head = cell(row, column)) *head = {text.str().substr(cluster.begin, cluster.length), ink, cluster.plain};
     if (cluster.width == 2) {
@@ -30,7 +30,7 @@ int Grid::put(int row, int column, const SafeText& text, Ink ink, int end_column
     }
     column += cluster.width;
   }
-  return std::min(column, end);
+  return column;
 }
 
 void Grid::fill(int row, int column, int end_column, Ink ink, std::string_view cluster) {
