@@ -117,7 +117,7 @@ TEST_CASE("the screen shows rooms and messages and who one is") {
                        message(alice, "hi", "$3", noon + 60'000)}));
   f.ok("/displayname", {{"displayname", "Alice"}});
   CHECK(f.shown() ==
-        " Skerry             │ Lobby                                             2 people\n"
+        " Skerry             │ Lobby                                            2 people\n"
         "────────────────────┼───────────────────────────────────────────────────────────\n"
         " Lobby              │\n"
         "                    │\n"
