@@ -65,7 +65,7 @@ struct StrippedInvite {
   RoomId room;
   UserId user;
   std::string room_version;
-  std::string membership;           // invite or knock
+  std::string membership;           // invite or knock; leave once it was removed
   std::string event_json;           // the signed event
   std::string stripped_state_json;  // array of stripped events, the membership event included
   StreamPosition position = 0;
@@ -115,8 +115,8 @@ class RoomStore {
   // Events without a place (absent, or outliers: a joined room's state) that some event with a place names in
   // prev_events: where backfill must go on.
   virtual Result<std::vector<EventId>> backward_extremities(const RoomId& room, std::size_t limit) = 0;
-  // True when an event with a place names this one in its prev_events: then it is no head, whenever it comes.
-  virtual Result<bool> has_children(const EventId& id) = 0;
+  // True for one of these: it is no head when it comes.
+  virtual Result<bool> is_backward_extremity(const EventId& id) = 0;
   virtual Result<std::optional<EventId>> transaction_event(const ClientTransaction& transaction) = 0;
   // Accepted redactions that name `target`, applied or not, oldest first: one may come before the event that it
   // redacts.

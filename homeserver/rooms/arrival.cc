@@ -36,6 +36,11 @@ std::optional<Needs> offer(Engine& engine, const std::shared_ptr<Room>& room, co
     return std::nullopt;
   }
   if (answer_known(*room, arrival)) return std::nullopt;
+  const auto is_behind = room->is_behind_others(arrival->event->id());
+  if (!is_behind) {
+    arrival->answer(dropped(is_behind.error().text));
+    return std::nullopt;
+  }
   auto outcome = admit(*room, arrival->event, std::move(state));
   if (!outcome) {
     arrival->answer(dropped(outcome.error().text));
@@ -43,6 +48,10 @@ std::optional<Needs> offer(Engine& engine, const std::shared_ptr<Room>& room, co
   }
   if (auto* needs = std::get_if<Needs>(&*outcome)) return std::move(*needs);
   auto& admission = std::get<Admission>(*outcome);
+  CommitOptions options;
+  options.backfilled = *is_behind;
+  // Step 6 asks whether somebody evades the present; what others build on already is the past.
+  if (*is_behind && admission.judgement.verdict == Verdict::soft_failed) admission.judgement = Judgement{};
   const Judgement judgement = admission.judgement;
   const auto committed = [arrival, judgement](const Result<storage::StreamPosition>& position) {
     arrival->answer(position ? judgement : dropped("it could not be stored"));
@@ -57,8 +66,8 @@ std::optional<Needs> offer(Engine& engine, const std::shared_ptr<Room>& room, co
     arrival->answer(dropped(after.error().text));
     return std::nullopt;
   }
-  engine.commit(room, Placed{arrival->event, judgement, std::move(*admission.before), std::move(*after)}, {},
-                committed);
+  Placed placed{arrival->event, judgement, std::move(*admission.before), std::move(*after)};
+  engine.commit(room, std::move(placed), std::move(options), committed);
   return std::nullopt;
 }
 

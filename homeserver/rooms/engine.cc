@@ -100,11 +100,7 @@ Result<void> Engine::extend(const std::shared_ptr<Room>& room, const Placed& pla
     const auto& prev = event.prev_events();
     if (std::find(prev.begin(), prev.end(), head.id) == prev.end()) heads.push_back(head);
   }
-  // What comes late may be behind a head already: after a gap that could not be filled, or from before this server
-  // joined.
-  const auto is_behind = event.sender().server() == context.us ? Result<bool>(false) : room->has_children(event.id());
-  if (!is_behind) return tl::make_unexpected(is_behind.error());
-  if (!*is_behind) heads.push_back(Head{event.id(), event.depth(), placed.after});
+  heads.push_back(Head{event.id(), event.depth(), placed.after});
 
   std::vector<RoomState> forks;
   for (const auto& head : heads) forks.push_back(head.after);

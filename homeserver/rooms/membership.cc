@@ -302,8 +302,9 @@ Result<void> MembershipService::invite_through(const UserId& sender, const UserI
 std::optional<storage::StrippedInvite> MembershipService::stripped_invite(const UserId& user, const RoomId& room) {
   auto invites = context_.database.rooms().stripped_invites(user);
   if (!invites) return std::nullopt;
-  const auto found = std::find_if(invites->begin(), invites->end(),
-                                  [&room](const storage::StrippedInvite& invite) { return invite.room == room; });
+  const auto found = std::find_if(invites->begin(), invites->end(), [&room](const storage::StrippedInvite& invite) {
+    return invite.room == room && invite.membership != "leave";
+  });
   return found == invites->end() ? std::nullopt : std::optional(std::move(*found));
 }
 

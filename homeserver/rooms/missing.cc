@@ -103,7 +103,10 @@ void MissingEvents::errand(const std::shared_ptr<Arrival>& arrival) {
   const auto needs = offer_fetching(fetcher, arrival, false);
   if (!needs) return;
   if (needs->prev_events.empty()) return arrival->answer(dropped("events that it cites could not be got"));
-  fill_gap(fetcher, arrival, *needs);
+  // What others here build on already is the past: it needs the state before it, not what lies between.
+  const auto is_behind = engine_->in_turn<bool>(
+      room, [&arrival](const std::shared_ptr<Room>& here) { return here->is_behind_others(arrival->event->id()); });
+  if (is_behind && !*is_behind) fill_gap(fetcher, arrival, *needs);
   if (offer_fetching(fetcher, arrival, true)) arrival->answer(dropped("events before it could not be got"));
 }
 

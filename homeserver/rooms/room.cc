@@ -167,12 +167,12 @@ Result<std::optional<Judgement>> Room::judgement(const EventId& event_id) {
   return std::optional((*stored)->judgement);
 }
 
-Result<bool> Room::has_children(const EventId& event_id) const {
-  for (const auto& [id, placed] : in_flight_) {
+Result<bool> Room::is_behind_others(const EventId& event_id) const {
+  for (const auto& [child, placed] : in_flight_) {
     const auto& prev = placed.event->prev_events();
     if (std::find(prev.begin(), prev.end(), event_id) != prev.end()) return true;
   }
-  return store_.has_children(event_id);
+  return store_.is_backward_extremity(event_id);
 }
 
 Result<Room::StateOrNeeds> Room::state_before(const std::vector<EventId>& prev_events) {

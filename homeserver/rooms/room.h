@@ -89,8 +89,8 @@ class Room {
   // What became of an event that has a place; nothing as above. Errors: storage.
   Result<std::optional<Judgement>> judgement(const EventId& event_id);
 
-  // True when an event with a place names this one in its prev_events. Errors: storage.
-  Result<bool> has_children(const EventId& event_id) const;
+  // True when an event with a place names this one, which has none yet, in its prev_events. Errors: storage.
+  Result<bool> is_behind_others(const EventId& event_id) const;
 
   using StateOrNeeds = std::variant<RoomState, Needs>;
   // The state before an event with these prev_events: the resolution of the states after them. Errors: storage.

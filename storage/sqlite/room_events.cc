@@ -144,6 +144,13 @@ Result<std::vector<EventId>> SqliteRoomStore::backward_extremities(const RoomId&
   });
 }
 
+Result<bool> SqliteRoomStore::is_backward_extremity(const EventId& id) {
+  return readers_.read([&](Connection& connection) -> Result<bool> {
+    Query query(connection, "SELECT 1 FROM missing_events WHERE event_id = ?", id.str());
+    return query.next();
+  });
+}
+
 Result<std::optional<EventId>> SqliteRoomStore::transaction_event(const ClientTransaction& transaction) {
   return readers_.read([&](Connection& connection) -> Result<std::optional<EventId>> {
     Query query(connection, "SELECT event_id FROM client_transactions WHERE key = ?", transaction_key(transaction));

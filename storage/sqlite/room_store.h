@@ -35,6 +35,7 @@ class SqliteRoomStore final : public RoomStore {
                                            std::size_t limit) override;
   Result<TopologicalPosition> topological_at(const RoomId& room, StreamPosition position) override;
   Result<std::vector<EventId>> backward_extremities(const RoomId& room, std::size_t limit) override;
+  Result<bool> is_backward_extremity(const EventId& id) override;
   Result<std::optional<EventId>> transaction_event(const ClientTransaction& transaction) override;
   Result<std::vector<EventId>> redactions_of(const EventId& target) override;
 

@@ -206,9 +206,8 @@ TEST_CASE("a commit that fails takes along what was built on it and the room rec
     alpha.pipeline().submit_local(message(*room, alice, "t" + std::to_string(i)),
                                   [give = answers[static_cast<std::size_t>(i)].giver()](auto id) { give(id); });
   }
-  while (alpha.rooms().queued() < 3) std::this_thread::yield();
-  alpha.rooms().fail_next_job();
-  alpha.rooms().let_go();
+  while (alpha.rooms().held() < 3) std::this_thread::yield();
+  alpha.rooms().fail_held();
   for (auto& answer : answers) {
     const auto id = answer.wait();
     REQUIRE_FALSE(id);

@@ -17,48 +17,6 @@ std::vector<Json> pdus_of(const std::vector<EventPtr>& events) {
 
 Error unreachable() { return Error{ErrorCode::unreachable, "cut off"}; }
 
-// Users without profiles; nothing else is asked of it here.
-class NoAccounts : public storage::AccountStore {
- public:
-  Result<void> create_user(const UserId&, const std::string&, std::int64_t, bool) override { return none<void>(); }
-  Result<bool> user_exists(const UserId&) override { return none<bool>(); }
-  Result<std::optional<std::string>> password_hash(const UserId&) override {
-    return none<std::optional<std::string>>();
-  }
-  Result<void> set_password_hash(const UserId&, const std::string&) override { return none<void>(); }
-  Result<void> put_device(const UserId&, const storage::Device&, const std::string&) override { return none<void>(); }
-  Result<std::optional<storage::TokenOwner>> token_owner(const std::string&) override {
-    return none<std::optional<storage::TokenOwner>>();
-  }
-  Result<std::vector<storage::Device>> devices(const UserId&) override { return none<std::vector<storage::Device>>(); }
-  Result<void> set_device_name(const UserId&, const std::string&, const std::string&) override { return none<void>(); }
-  Result<void> remove_device(const UserId&, const std::string&) override { return none<void>(); }
-  Result<void> remove_all_devices(const UserId&) override { return none<void>(); }
-  Result<storage::Profile> profile(const UserId&) override { return none<storage::Profile>(); }
-  Result<void> set_profile(const UserId&, const storage::Profile&) override { return none<void>(); }
-  Result<std::string> add_filter(const UserId&, const std::string&) override { return none<std::string>(); }
-  Result<std::optional<std::string>> filter(const UserId&, const std::string&) override {
-    return none<std::optional<std::string>>();
-  }
-  Result<storage::StreamPosition> set_account_data(const UserId&, const storage::AccountDataEntry&) override {
-    return none<storage::StreamPosition>();
-  }
-  Result<std::optional<storage::AccountDataEntry>> account_data(const UserId&, const std::optional<RoomId>&,
-                                                                const std::string&) override {
-    return none<std::optional<storage::AccountDataEntry>>();
-  }
-  Result<std::vector<storage::AccountDataEntry>> account_data_since(const UserId&, storage::StreamPosition,
-                                                                    storage::StreamPosition) override {
-    return none<std::vector<storage::AccountDataEntry>>();
-  }
-
- private:
-  template <class T>
-  static Result<T> none() {
-    return fail(ErrorCode::not_found, "no accounts here");
-  }
-};
-
 }  // namespace
 
 std::string CountingRandom::bytes(std::size_t count) {
@@ -69,17 +27,18 @@ std::string CountingRandom::bytes(std::size_t count) {
   return bytes;
 }
 
+// The database with its rooms watched.
 class TestServer::Store : public storage::Database {
  public:
-  explicit Store(MemoryRooms& rooms) : rooms_(rooms) {}
+  Store(storage::Database& database, WatchedRooms& rooms) : database_(database), rooms_(rooms) {}
   storage::RoomStore& rooms() override { return rooms_; }
-  storage::AccountStore& accounts() override { return accounts_; }
-  storage::StreamStore& stream() override { std::abort(); }          // never asked for by rooms
-  storage::FederationStore& federation() override { std::abort(); }  // neither
+  storage::AccountStore& accounts() override { return database_.accounts(); }
+  storage::StreamStore& stream() override { return database_.stream(); }
+  storage::FederationStore& federation() override { return database_.federation(); }
 
  private:
-  MemoryRooms& rooms_;
-  NoAccounts accounts_;
+  storage::Database& database_;
+  WatchedRooms& rooms_;
 };
 
 // What other servers answer, without HTTP: straight from their stores and pipelines.
@@ -237,20 +196,18 @@ class TestServer::Network : public RemoteRooms {
 };
 
 TestServer::TestServer(World& world, ServerName name) : world_(world), name_(std::move(name)) {
-  rooms_.us = name_;
-  store_ = std::make_unique<Store>(rooms_);
   network_ = std::make_unique<Network>(world_, name_);
   start();
 }
 
-TestServer::~TestServer() {
-  rooms_.let_go();
-  pipeline_.reset();
-  outbound_->stop();
-  turns_->stop();
-}
+TestServer::~TestServer() { stop(); }
 
 void TestServer::start() {
+  auto opened = storage::open_sqlite(folder_.path(), name_);
+  if (!opened) throw std::runtime_error(opened.error().text);
+  database_ = std::move(*opened);
+  rooms_ = std::make_unique<WatchedRooms>(database_->rooms(), distributed_);
+  store_ = std::make_unique<Store>(*database_, *rooms_);
   turns_ = std::make_unique<net::WorkerPool>("turns", 2, 10'000);
   outbound_ = std::make_unique<net::WorkerPool>("outbound", 4, 1'000);
   context_ = std::make_unique<homeserver::PipelineContext>(
@@ -265,11 +222,17 @@ void TestServer::start() {
   membership_ = std::make_unique<homeserver::MembershipService>(*context_, *pipeline_, *reader_);
 }
 
-void TestServer::restart() {
+void TestServer::stop() {
+  rooms_->let_go();
   membership_.reset();
   pipeline_.reset();
   outbound_->stop();
   turns_->stop();
+  database_.reset();
+}
+
+void TestServer::restart() {
+  stop();
   start();
 }
 
@@ -335,7 +298,7 @@ homeserver::RemoteOutcome TestServer::receive(const ServerName& origin, Json pdu
 
 std::vector<std::string> TestServer::bodies(const RoomId& room) {
   std::vector<std::string> bodies;
-  const auto page = rooms_.live_events(room, 0, INT64_MAX, 10'000, true);
+  const auto page = rooms_->live_events(room, 0, INT64_MAX, 10'000, true);
   for (const auto& stored : page->events) {
     if (stored.event->type() != "m.room.message") continue;
     const std::string* body = find_string(stored.event->content(), "body");
@@ -345,18 +308,18 @@ std::vector<std::string> TestServer::bodies(const RoomId& room) {
 }
 
 std::vector<EventId> TestServer::heads(const RoomId& room) {
-  const auto head = rooms_.head(room);
+  const auto head = rooms_->head(room);
   auto heads = head->has_value() ? (*head)->heads : std::vector<EventId>();
   std::sort(heads.begin(), heads.end());
   return heads;
 }
 
 StateMap TestServer::state(const RoomId& room) {
-  const auto head = rooms_.head(room);
-  return head->has_value() ? **rooms_.state((*head)->current_state) : StateMap();
+  const auto head = rooms_->head(room);
+  return head->has_value() ? **rooms_->state((*head)->current_state) : StateMap();
 }
 
-std::optional<storage::StoredEvent> TestServer::event(const EventId& id) { return *rooms_.event(id); }
+std::optional<storage::StoredEvent> TestServer::event(const EventId& id) { return *rooms_->event(id); }
 
 std::string TestServer::membership_of(const RoomId& room, const UserId& user) {
   return *reader_->membership(room, user);
@@ -365,6 +328,12 @@ std::string TestServer::membership_of(const RoomId& room, const UserId& user) {
 std::vector<UserId> TestServer::notified() const {
   const std::lock_guard lock(mutex_);
   return notified_;
+}
+
+std::ptrdiff_t TestServer::invites_of(const UserId& user) {
+  const auto invites = rooms_->stripped_invites(user);
+  return std::count_if(invites->begin(), invites->end(),
+                       [](const auto& invite) { return invite.membership == "invite"; });
 }
 
 TestServer& World::add(const std::string& name) {

@@ -17,7 +17,8 @@
 #include "homeserver/rooms/pipeline.h"
 #include "homeserver/rooms/reader.h"
 #include "net/worker_pool.h"
-#include "tests/homeserver/memory_rooms.h"
+#include "tests/homeserver/watched_rooms.h"
+#include "tests/support/homeserver_process.h"
 #include "tests/support/room_builder.h"
 
 namespace skerry::test {
@@ -49,13 +50,13 @@ class TestServer {
   TestServer(World& world, ServerName name);
   ~TestServer();
 
-  // Ends the process, as it were: what is stored stays.
+  // Ends the process, as it were, and starts another on the same database.
   void restart();
 
   homeserver::RoomPipeline& pipeline() { return *pipeline_; }
   homeserver::RoomReader& reader() { return *reader_; }
   homeserver::MembershipService& membership() { return *membership_; }
-  MemoryRooms& rooms() { return rooms_; }
+  WatchedRooms& rooms() { return *rooms_; }
   const ServerName& name() const { return name_; }
   UserId user(const std::string& localpart) const;
 
@@ -76,16 +77,21 @@ class TestServer {
   std::optional<storage::StoredEvent> event(const EventId& id);
   std::string membership_of(const RoomId& room, const UserId& user);
   std::vector<UserId> notified() const;
+  std::ptrdiff_t invites_of(const UserId& user);  // from rooms that this server is not in
 
  private:
   friend class World;
   class Store;
   class Network;
   void start();
+  void stop();
 
   World& world_;
   ServerName name_;
-  MemoryRooms rooms_;
+  TemporaryFolder folder_;
+  std::unique_ptr<storage::Database> database_;
+  std::unique_ptr<WatchedRooms> rooms_;
+  std::vector<WatchedRooms::Distributed> distributed_;  // outlives the process
   std::unique_ptr<Store> store_;
   std::unique_ptr<Network> network_;
   TickingClock clock_;
