@@ -38,10 +38,11 @@ class Loopback {
   }
 
   std::unique_ptr<HttpServer> serve(bool tls, HttpServer::Handler handler,
-                                    const std::function<void(HttpServerOptions&)>& adjust = {}) {
+                                    const std::function<void(HttpServerOptions&)>& adjust = {},
+                                    const std::vector<std::string>& names = {"server.test"}) {
     HttpServerOptions options;
     Listener listener{"127.0.0.1", 0, {}};
-    if (tls) listener.tls = *authority_.issue({"server.test"}, {"127.0.0.1"}, system_clock().now_ms(), 1);
+    if (tls) listener.tls = *authority_.issue(names, {"127.0.0.1"}, system_clock().now_ms(), 1);
     options.listeners = {listener};
     options.error_response = [](int status) { return HttpResponse{status, {}, "error " + std::to_string(status)}; };
     if (adjust) adjust(options);
