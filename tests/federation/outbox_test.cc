@@ -70,9 +70,8 @@ struct Sending {
                                     federation.pool, net::system_clock(), federation.us, backoff);
   }
   ~Sending() {
-    outbox.reset();
-    federation.loopback.end_client();
-    federation.pool.stop();
+    outbox->stop();
+    federation.stop();
   }
 };
 

@@ -26,9 +26,13 @@ struct Federation {
   BackoffOptions backoff{std::chrono::milliseconds(5), std::chrono::milliseconds(20)};
   FederationClient client{loopback.client(), discovery, net::system_clock(), us, test::key_of(us), backoff};
 
-  ~Federation() {
-    loopback.end_client();
+  ~Federation() { stop(); }
+
+  // As a server ends: no answer comes any more, nothing runs, and then no callback either.
+  void stop() {
+    loopback.client().close();
     pool.stop();
+    loopback.io().stop();
   }
 };
 
