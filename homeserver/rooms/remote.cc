@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "homeserver/rooms/reader.h"
 #include "homeserver/rooms/verify.h"
 
 namespace skerry::homeserver {
@@ -18,6 +19,12 @@ struct Incoming {
   const RoomRules* rules = nullptr;
   Json pdu;
 };
+
+// m.room.server_acl as it stands in the room's turn: what waited for a join could not be asked before.
+bool acl_allows(Room& room, const ServerName& origin) {
+  const EventPtr acl = room.state_event(room.current, "m.room.server_acl", "");
+  return !acl || server_acl_allows(acl->content(), origin);
+}
 
 void tell_dropped(const Incoming& incoming, const Told& told, std::string reason) {
   const auto id = event_id_of(*incoming.rules, incoming.pdu);
@@ -59,6 +66,9 @@ void hand_in(const std::shared_ptr<Engine>& engine, const std::shared_ptr<Missin
       [engine, missing, arrival, room_id] {
         const auto room = engine->open(room_id);
         if (!room) return arrival->answer(dropped(room.error().text));
+        if (!acl_allows(**room, arrival->origin)) {
+          return arrival->answer(dropped("this room's access list does not let your server take part"));
+        }
         if (missing->wait_with_others(arrival)) return;
         if (offer(*engine, *room, arrival)) missing->wait(arrival);
       },

@@ -642,6 +642,16 @@ TEST_CASE("a redaction of another server's user without power is kept but not ap
   CHECK_FALSE(shared.bravo.event(*said)->redacted_by);
 }
 
+TEST_CASE("a server that the access list shuts out is not listened to") {
+  Shared shared;
+  REQUIRE(shared.alpha.set(shared.room, shared.alice, "m.room.server_acl", R"({"allow":["*"],"deny":["bravo.test"]})"));
+  const auto said = shared.bravo.say(shared.room, shared.bob, "can you hear me?");
+  REQUIRE(said);
+  const auto outcome = shared.alpha.receive(shared.bravo.name(), shared.bravo.event(*said)->event->pdu());
+  CHECK(outcome.judgement.verdict == Verdict::dropped);
+  CHECK(shared.alpha.bodies(shared.room).empty());
+}
+
 TEST_CASE("server ACLs match names without ports and literals as told") {
   const auto allows = [](const std::string& content, const std::string& name) {
     return homeserver::server_acl_allows(Json::parse(content), server(name));
