@@ -153,7 +153,8 @@ void Engine::redact(Room& room, const Placed& placed, bool is_new, storage::Even
   const Event& event = *placed.event;
   if (const EventId& id = event.redacts(room.rules); !id.empty()) {
     const EventPtr target = room.event(id);
-    if (redaction_applies(room, event, target.get(), placed.before)) commit.redacts = id;
+    const bool is_of_room = !target || target->room_id() == room.id;
+    if (is_of_room && redaction_applies(room, event, target.get(), placed.before)) commit.redacts = id;
   }
   if (is_new) return;
   const auto redactions = store.redactions_of(event.id());

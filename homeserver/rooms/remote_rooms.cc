@@ -89,7 +89,8 @@ class FederatedRooms : public RemoteRooms {
                        {"latest_events", id_list(latest)},
                        {"limit", limit},
                        {"min_depth", min_depth}};
-    auto answer = call(server, "POST", std::string(v1) + "get_missing_events" + segment(room), &body);
+    auto answer = call(server, "POST", std::string(v1) + "get_missing_events" + segment(room), &body,
+                       limits::send_join_response_bytes);
     if (!answer) return tl::make_unexpected(answer.error());
     return take_pdus(*answer, "events");
   }

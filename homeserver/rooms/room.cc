@@ -98,7 +98,7 @@ const Room::Cached* Room::find(const EventId& event_id) {
     trouble_ = stored.error();
     return nullptr;
   }
-  if (!stored->has_value() || (*stored)->event->room_id() != id) return nullptr;
+  if (!stored->has_value()) return nullptr;
   cache((*stored)->event, (*stored)->judgement.verdict == Verdict::rejected);
   return &cache_.at(event_id);
 }
@@ -168,10 +168,7 @@ Result<std::optional<Judgement>> Room::judgement(const EventId& event_id) {
 }
 
 Result<bool> Room::is_behind_others(const EventId& event_id) const {
-  for (const auto& [child, placed] : in_flight_) {
-    const auto& prev = placed.event->prev_events();
-    if (std::find(prev.begin(), prev.end(), event_id) != prev.end()) return true;
-  }
+  if (parents_in_flight_.contains(event_id)) return true;
   return store_.is_backward_extremity(event_id);
 }
 
@@ -248,11 +245,17 @@ Result<RoomState> Room::state_after(const RoomState& before, const Event& event)
 
 void Room::remember(Placed placed) {
   const EventId event_id = placed.event->id();
+  for (const auto& parent : placed.event->prev_events()) ++parents_in_flight_[parent];
   in_flight_.insert_or_assign(event_id, std::move(placed));
 }
 
 void Room::forget(const EventId& event_id) {
-  in_flight_.erase(event_id);
+  if (const auto flying = in_flight_.extract(event_id)) {
+    for (const auto& parent : flying.mapped().event->prev_events()) {
+      const auto found = parents_in_flight_.find(parent);
+      if (found != parents_in_flight_.end() && --found->second == 0) parents_in_flight_.erase(found);
+    }
+  }
   if (const auto transaction = transaction_of_.extract(event_id)) transactions_.erase(transaction.mapped());
 }
 

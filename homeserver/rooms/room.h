@@ -78,7 +78,7 @@ class Room {
   RoomState current;
   Residents residents;
 
-  // An event by id: in flight, used lately, or stored, outliers included. Null when absent, or another room's.
+  // An event by id: in flight, used lately, or stored, outliers and other rooms' included. Null when absent.
   EventPtr event(const EventId& event_id);
   bool rejected(const EventId& event_id);
   // The event of a state. Null when the state has none.
@@ -133,6 +133,7 @@ class Room {
 
   storage::RoomStore& store_;
   std::unordered_map<EventId, Placed> in_flight_;
+  std::unordered_map<EventId, int> parents_in_flight_;       // how many events in flight name each in their prev_events
   std::unordered_map<EventId, std::string> transaction_of_;  // of events in flight
   std::unordered_map<std::string, EventId> transactions_;
   std::unordered_map<EventId, Cached> cache_;

@@ -2,8 +2,11 @@
 
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <mutex>
 #include <unordered_map>
+
+#include "net/log.h"
 
 namespace skerry::homeserver {
 
@@ -43,6 +46,15 @@ struct RoomTurns::Impl : std::enable_shared_from_this<Impl> {
     return turn;
   }
 
+  // A turn that throws (out of memory) must not take the room's other turns along.
+  static void run(const std::function<void()>& turn) {
+    try {
+      turn();
+    } catch (const std::exception& error) {
+      log::error("rooms", std::string("a turn ended with an exception: ") + error.what());
+    }
+  }
+
   void drain(const RoomId& room) {
     std::unique_lock lock(mutex);
     ++running;
@@ -57,7 +69,7 @@ struct RoomTurns::Impl : std::enable_shared_from_this<Impl> {
       auto turn = take(room);
       if (!turn) break;
       lock.unlock();
-      turn();
+      run(turn);
       turn = nullptr;  // what it holds goes outside the lock
       lock.lock();
     }

@@ -642,6 +642,46 @@ TEST_CASE("a redaction of another server's user without power is kept but not ap
   CHECK_FALSE(shared.bravo.event(*said)->redacted_by);
 }
 
+TEST_CASE("an event that cites another room is rejected") {
+  Shared shared;
+  const auto other = shared.alpha.create("12", shared.alice);
+  REQUIRE(other);
+  const auto topic =
+      shared.alpha.set(*other, shared.alice, "m.room.power_levels", R"({"users":{"@bob:bravo.test":99}})");
+  REQUIRE(topic);
+  Json pdu = shared.forged(shared.bob.str(), "m.room.message", R"({"body":"by another room's leave"})");
+  pdu["auth_events"].push_back(topic->str());
+  const auto outcome = shared.alpha.receive(shared.bravo.name(), shared.sign(pdu, shared.bravo.name()));
+  CHECK(outcome.judgement.verdict == Verdict::rejected);
+}
+
+TEST_CASE("an event that names another room's event as the one before it is dropped") {
+  Shared shared;
+  const auto other = shared.alpha.create("12", shared.alice);
+  REQUIRE(other);
+  Json pdu = shared.forged(shared.bob.str(), "m.room.message", R"({"body":"hello"})");
+  pdu["prev_events"] = {shared.alpha.heads(*other).front().str()};
+  const auto outcome = shared.alpha.receive(shared.bravo.name(), shared.sign(pdu, shared.bravo.name()));
+  CHECK(outcome.judgement.verdict == Verdict::dropped);
+  CHECK(shared.alpha.heads(shared.room).size() == 1);
+}
+
+TEST_CASE("a redaction does not reach into another room") {
+  Shared shared;
+  const auto other = shared.alpha.create("12", shared.alice);
+  REQUIRE(other);
+  const auto said = shared.alpha.say(*other, shared.alice, "elsewhere");
+  REQUIRE(said);
+  EventDraft redaction;
+  redaction.room = shared.room;
+  redaction.sender = shared.alice;
+  redaction.type = "m.room.redaction";
+  redaction.content_json = "{}";
+  redaction.redacts = *said;
+  REQUIRE(shared.alpha.send(redaction));
+  CHECK_FALSE(shared.alpha.event(*said)->redacted_by);
+}
+
 TEST_CASE("a server that the access list shuts out is not listened to") {
   Shared shared;
   REQUIRE(shared.alpha.set(shared.room, shared.alice, "m.room.server_acl", R"({"allow":["*"],"deny":["bravo.test"]})"));
