@@ -37,7 +37,8 @@ inline constexpr std::size_t federation_body_bytes =
 inline constexpr std::chrono::seconds connection_idle_time{75};  // between requests
 inline constexpr std::chrono::seconds request_head_time{15};     // from the first byte; also for the TLS handshake
 inline constexpr std::chrono::seconds request_body_time{60};
-inline constexpr std::chrono::seconds response_time{120};  // for writing one, to a peer that reads slowly
+inline constexpr std::chrono::seconds response_time{120};            // for writing one, to a peer that reads slowly
+inline constexpr std::size_t slowest_peer_bytes_per_s = 32 * 1'024;  // large bodies get as much more time
 inline constexpr std::size_t connections_per_listener = 16'384;
 
 // HTTP client: another server's answers.

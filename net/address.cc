@@ -32,6 +32,7 @@ struct Parsed {
 };
 
 std::optional<Parsed> parse_address(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;  // the calls below would stop there
   const std::string copy(text);
   Parsed parsed;
   std::array<std::uint8_t, 4> v4{};
@@ -49,10 +50,12 @@ std::optional<Parsed> parse_address(std::string_view text) {
 constexpr const char* special_ranges[] = {
     "0.0.0.0/8",      "10.0.0.0/8",   "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16", "172.16.0.0/12",
     "192.0.0.0/24",   "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",  "198.51.100.0/24",
-    "203.0.113.0/24", "224.0.0.0/4",  "240.0.0.0/4",    "::/128",         "::1/128",        "100::/64",
-    "2001:db8::/32",  "fc00::/7",     "fe80::/10",      "fec0::/10",      "ff00::/8"};
+    "203.0.113.0/24", "224.0.0.0/4",  "240.0.0.0/4",    "::/128",         "::1/128",        "64:ff9b:1::/48",
+    "100::/64",       "2001::/23",    "2001:db8::/32",  "3fff::/20",      "5f00::/16",      "fc00::/7",
+    "fe80::/10",      "fec0::/10",    "ff00::/8"};
 
-// An IPv4 address that an IPv6 one carries: NAT64 (64:ff9b::/96), 6to4 (2002::/16), IPv4-compatible (::/96).
+// An IPv4 address that an IPv6 one carries: NAT64 (64:ff9b::/96), 6to4 (2002::/16), IPv4-compatible (::/96),
+// IPv4-translated (::ffff:0:0:0/96).
 std::optional<Bytes> embedded_v4(const Bytes& address) {
   const auto mapped = [&](std::size_t at) {
     Bytes bytes{};
@@ -63,6 +66,8 @@ std::optional<Bytes> embedded_v4(const Bytes& address) {
   constexpr Bytes nat64{0x00, 0x64, 0xff, 0x9b};
   if (std::equal(address.begin(), address.begin() + 12, nat64.begin())) return mapped(12);
   if (address[0] == 0x20 && address[1] == 0x02) return mapped(2);
+  constexpr Bytes translated{0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (std::equal(address.begin(), address.begin() + 12, translated.begin())) return mapped(12);
   constexpr Bytes zero{};
   if (std::equal(address.begin(), address.begin() + 12, zero.begin())) return mapped(12);
   return std::nullopt;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "core/utf8.h"
+
 namespace skerry::net {
 
 namespace {
@@ -17,29 +19,6 @@ int hex_value(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-// Well-formed UTF-8: no overlong forms, surrogates or code points over U+10FFFF.
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<std::uint8_t>(text[i]);
-    const std::size_t length = lead < 0x80                   ? 1
-                               : lead >= 0xC2 && lead < 0xE0 ? 2
-                               : (lead & 0xF0) == 0xE0       ? 3
-                               : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                             : 0;
-    if (length == 0 || i + length > text.size()) return false;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((static_cast<std::uint8_t>(text[i + k]) & 0xC0) != 0x80) return false;
-    }
-    if (length >= 3) {
-      const auto second = static_cast<std::uint8_t>(text[i + 1]);
-      if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F)) return false;
-      if ((lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F)) return false;
-    }
-    i += length;
-  }
-  return true;
 }
 
 }  // namespace
@@ -94,7 +73,7 @@ Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
     }
   }
   if (decoded.find('\0') != std::string::npos) return fail(ErrorCode::invalid_param, "NUL in a path or query");
-  if (!is_utf8(decoded)) return fail(ErrorCode::invalid_param, "path or query is not UTF-8");
+  if (!is_valid_utf8(decoded)) return fail(ErrorCode::invalid_param, "path or query is not UTF-8");
   return decoded;
 }
 

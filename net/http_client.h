@@ -41,22 +41,25 @@ struct HttpClientOptions {
   AddressPolicy policy;      // every address is asked before a connection to it
   std::string bind_address;  // local address of outgoing sockets; empty: any
   std::size_t idle_connections_per_endpoint = 4;
+  std::size_t idle_connections = 256;  // to all together
   std::chrono::seconds idle_time{60};
 };
 
 // Thread-safe. Redirects are not followed. A request that was not answered on a reused connection before a byte of the
-// answer came is repeated once on a fresh one only if its method is idempotent (GET, PUT, DELETE, OPTIONS).
+// answer came is repeated once on a fresh one only if its method is idempotent (GET, HEAD, PUT, DELETE, OPTIONS).
+// Each callback is called exactly once.
 class HttpClient {
  public:
   HttpClient(Io& io, Resolver& resolver, HttpClientOptions options);
   ~HttpClient();  // close()
 
-  // `done` runs on an Io thread and must not block. Errors: unreachable, timeout, too_large, cancelled; any HTTP status
-  // is a value.
+  // `done` runs on an Io thread (at once, when the request is malformed) and must not block. Errors: unreachable,
+  // timeout, too_large, cancelled, with the place and what failed there; any HTTP status is a value.
   void send(OutgoingRequest request, std::function<void(Result<HttpResponse>)> done);
   // The same, waiting. Not from an Io thread.
   Result<HttpResponse> call(OutgoingRequest request);
-  // Pending requests and all later ones end with `cancelled`. Idempotent.
+  // Pending requests and all later ones end with `cancelled`. Waits for callbacks that run; once it returns all were
+  // called, and the resolver is not used any more. Idempotent. Not from a callback.
   void close();
 
  private:

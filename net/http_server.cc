@@ -1,25 +1,24 @@
 #include "net/http_server.h"
 
-#include <algorithm>
-#include <atomic>
+#include <array>
 #include <condition_variable>
 #include <mutex>
-#include <unordered_set>
+#include <unordered_map>
 
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 
+#include "net/http_text_impl.h"
 #include "net/io_impl.h"
 #include "net/log.h"
-#include "net/tls_impl.h"
+#include "net/text_body_impl.h"
+#include "net/tls_stream_impl.h"
 
 namespace skerry::net {
 
@@ -28,10 +27,13 @@ namespace {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
+using boost::beast::iequals;
 using boost::system::error_code;
+using Steady = std::chrono::steady_clock;
 
 using PlainStream = tcp::socket;
-using TlsStream = asio::ssl::stream<tcp::socket>;
+
+constexpr std::chrono::seconds linger_time{10};  // for reading what a refused peer still sends
 
 tcp::socket& socket_of(PlainStream& stream) { return stream; }
 tcp::socket& socket_of(TlsStream& stream) { return stream.next_layer(); }
@@ -39,20 +41,42 @@ tcp::socket& socket_of(TlsStream& stream) { return stream.next_layer(); }
 class SessionBase {
  public:
   virtual ~SessionBase() = default;
-  virtual void close() = 0;  // from any thread
+  // From any thread. `unless_busy`: a request that was handed over is still answered.
+  virtual void close(bool unless_busy) = 0;
 };
+using SessionPtr = std::shared_ptr<SessionBase>;
 
-// What all sessions of a server share. Outlives them: each holds it.
+// What all sessions of a server share, and who keeps them: a session lives until it is closed, whatever became of its
+// Responder.
 struct Shared {
   HttpServerOptions options;
   HttpServer::Handler handler;
   std::mutex mutex;
   std::condition_variable changed;
-  std::unordered_set<SessionBase*> sessions;
+  std::unordered_map<const SessionBase*, SessionPtr> sessions;
   std::vector<std::size_t> connections;  // per listener
   std::size_t requests = 0;              // handed to the handler and not yet answered on the wire
   std::size_t in_handler = 0;
   bool stopping = false;
+
+  // Admits a connection; false when there are too many, or the server stops.
+  bool add(const SessionPtr& session, std::size_t listener) {
+    std::scoped_lock lock(mutex);
+    if (stopping || connections[listener] >= options.connections_per_listener) return false;
+    ++connections[listener];
+    sessions.emplace(session.get(), session);
+    return true;
+  }
+  void remove(const SessionBase* session, std::size_t listener) {
+    std::scoped_lock lock(mutex);
+    if (sessions.erase(session) > 0) --connections[listener];
+  }
+  std::vector<SessionPtr> all() {
+    std::scoped_lock lock(mutex);
+    std::vector<SessionPtr> listed;
+    for (const auto& [key, session] : sessions) listed.push_back(session);
+    return listed;
+  }
 
   // Counts a request in; false when the server stops.
   bool begin_request() {
@@ -65,94 +89,102 @@ struct Shared {
   void handler_returned() {
     std::scoped_lock lock(mutex);
     --in_handler;
-    changed.notify_all();
+    if (stopping) changed.notify_all();
   }
-  void end_request() {
+  // Counts a request out; false when the server stops: the connection is then not kept.
+  bool end_request() {
     std::scoped_lock lock(mutex);
     --requests;
-    changed.notify_all();
+    if (stopping) changed.notify_all();
+    return !stopping;
   }
 };
 
-bool is_clean_header(std::string_view text) { return text.find_first_of("\r\n") == std::string_view::npos; }
-
-std::string response_head(const HttpResponse& response, bool keep_alive) {
-  std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
-  head += std::string_view(http::obsolete_reason(static_cast<http::status>(response.status)));
-  head += "\r\nContent-Length: " + std::to_string(response.body.size()) + "\r\n";
-  for (const auto& [name, value] : response.headers) {
-    if (is_clean_header(name) && is_clean_header(value)) head += name + ": " + value + "\r\n";
-  }
-  head += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
-  return head;
+std::chrono::milliseconds time_for(std::chrono::milliseconds time, std::uint64_t bytes) {
+  return time + std::chrono::seconds(bytes / limits::slowest_peer_bytes_per_s);
 }
 
 // One connection: reads a request, hands it over, writes the answer, and again. Everything runs on the socket's strand.
 template <class Stream>
 class Session final : public SessionBase, public std::enable_shared_from_this<Session<Stream>> {
  public:
-  Session(Stream stream, std::shared_ptr<Shared> shared, int listener, std::string peer)
-      : stream_(std::move(stream)),
+  template <class... StreamArguments>
+  Session(std::shared_ptr<Shared> shared, std::size_t listener, std::string peer, StreamArguments&&... arguments)
+      : stream_(std::forward<StreamArguments>(arguments)...),
         timer_(stream_.get_executor()),
         shared_(std::move(shared)),
         listener_(listener),
         peer_(std::move(peer)) {}
 
-  ~Session() override {
-    std::scoped_lock lock(shared_->mutex);
-    shared_->sessions.erase(this);
-    --shared_->connections[static_cast<std::size_t>(listener_)];
-    shared_->changed.notify_all();
-  }
-
   void start() {
     if constexpr (std::is_same_v<Stream, TlsStream>) {
-      arm(shared_->options.head_time, false);
-      stream_.async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this()](error_code error) {
-        if (!error) self->wait_for_request();
+      limit(shared_->options.head_time, AtLimit::close);
+      stream_.async_handshake([self = this->shared_from_this()](error_code error, std::size_t) {
+        if (self->closed_) return;
+        if (error) return self->close_socket();
+        self->wait_for_request();
       });
     } else {
       wait_for_request();
     }
   }
 
-  void close() override {
-    auto weak = this->weak_from_this();
-    asio::post(stream_.get_executor(), [weak] {
-      if (auto self = weak.lock()) self->close_socket();
+  void close(bool unless_busy) override {
+    asio::post(stream_.get_executor(), [self = this->shared_from_this(), unless_busy] {
+      if (!unless_busy || !self->busy_) self->close_socket();
     });
   }
 
  private:
+  enum class AtLimit { close, answer_408 };
+
   void close_socket() {
-    error_code ignored;
+    if (std::exchange(closed_, true)) return;
     timer_.cancel();
+    error_code ignored;
     socket_of(stream_).close(ignored);
+    if (std::exchange(busy_, false)) shared_->end_request();
+    shared_->remove(this, listener_);
   }
 
-  // When time runs out: an answer 408 if a request was begun, then the end.
-  void arm(std::chrono::milliseconds time, bool answer) {
-    timer_.expires_after(time);
-    timer_.async_wait([weak = this->weak_from_this(), answer](error_code error) {
+  // -- time limits: one at a time, the next replaces the last. The timer itself is touched only when it would ring too
+  // late; what rings too early is wound up again.
+  void limit(std::chrono::milliseconds time, AtLimit at_limit) {
+    deadline_ = Steady::now() + time;
+    at_limit_ = at_limit;
+    timed_out_ = false;
+    if (!timer_runs_ || timer_.expiry() > deadline_) wind_timer();
+  }
+  void no_limit() { deadline_ = Steady::time_point::max(); }
+
+  void wind_timer() {
+    timer_runs_ = true;
+    timer_.expires_at(deadline_);
+    timer_.async_wait([weak = this->weak_from_this()](error_code error) {
       auto self = weak.lock();
-      if (error || !self) return;
-      if (answer && !self->writing_) {
-        error_code ignored;
-        socket_of(self->stream_).cancel(ignored);  // ends the read; its handler sees timed_out_
-        self->timed_out_ = true;
-      } else {
-        self->close_socket();
-      }
+      if (error || !self || self->closed_) return;
+      self->timer_runs_ = false;
+      if (self->deadline_ == Steady::time_point::max()) return;
+      if (self->deadline_ > Steady::now()) return self->wind_timer();
+      self->at_limit();
     });
   }
 
+  void at_limit() {
+    if (at_limit_ == AtLimit::close) return close_socket();
+    timed_out_ = true;
+    error_code ignored;
+    socket_of(stream_).cancel(ignored);  // ends the read, whose handler sees timed_out_
+  }
+
+  // -- reading
   void wait_for_request() {
-    timed_out_ = false;
     if (buffer_.size() > 0) return read_head();
     buffer_.shrink_to_fit();
-    arm(shared_->options.idle_time, false);
+    limit(shared_->options.idle_time, AtLimit::close);
     stream_.async_read_some(buffer_.prepare(512),
                             [self = this->shared_from_this()](error_code error, std::size_t size) {
+                              if (self->closed_) return;
                               if (error) return self->close_socket();
                               self->buffer_.commit(size);
                               self->read_head();
@@ -163,9 +195,10 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(limits::request_head_bytes));
     parser_->body_limit(boost::none);
-    arm(shared_->options.head_time, true);
+    limit(shared_->options.head_time, AtLimit::answer_408);
     http::async_read_header(stream_, buffer_, *parser_,
                             [self = this->shared_from_this()](error_code error, std::size_t) {
+                              if (self->closed_) return;
                               if (error) return self->read_failed(error);
                               self->head_is_read();
                             });
@@ -183,123 +216,142 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
 
   void head_is_read() {
     const auto& message = parser_->get();
-    request_ = HttpRequest{};
     request_.method = std::string(message.method_string());
     request_.target = std::string(message.target());
     request_.peer_address = peer_;
-    request_.listener = listener_;
-    for (const auto& field : message) {
-      request_.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-    }
-    const std::size_t limit =
+    request_.listener = static_cast<int>(listener_);
+    for (const auto& field : message) request_.headers.emplace_back(field.name_string(), field.value());
+    const std::size_t most =
         shared_->options.body_limit ? shared_->options.body_limit(request_) : limits::request_body_bytes;
-    if (const auto length = parser_->content_length(); length && *length > limit) return refuse(413);
-    parser_->body_limit(limit);
+    if (const auto length = parser_->content_length(); length && *length > most) return refuse(413);
+    parser_->body_limit(most);
     if (parser_->is_done()) return hand_over();
+    limit(time_for(shared_->options.body_time, parser_->content_length().value_or(0)), AtLimit::answer_408);
     const auto expect = message.find(http::field::expect);
-    if (expect != message.end() && boost::beast::iequals(expect->value(), "100-continue")) {
-      static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-      asio::async_write(stream_, asio::buffer(go_on), [self = this->shared_from_this()](error_code error, std::size_t) {
-        if (error) return self->close_socket();
-        self->read_body();
-      });
-      return;
+    // RFC 9110, 10.1.1: not to HTTP/1.0, and not when the body is coming already.
+    if (expect == message.end() || !iequals(expect->value(), "100-continue") || message.version() < 11 ||
+        buffer_.size() > 0) {
+      return read_body();
     }
-    read_body();
+    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(stream_, asio::buffer(go_on), [self = this->shared_from_this()](error_code error, std::size_t) {
+      if (self->closed_) return;
+      if (error) return self->close_socket();
+      self->read_body();
+    });
   }
 
   void read_body() {
-    arm(shared_->options.body_time, true);
     http::async_read(stream_, buffer_, *parser_, [self = this->shared_from_this()](error_code error, std::size_t) {
+      if (self->closed_) return;
       if (error) return self->read_failed(error);
       self->hand_over();
     });
   }
 
+  // -- answering
   void hand_over() {
-    timer_.cancel();
+    no_limit();
     keep_alive_ = parser_->get().keep_alive();
     head_only_ = request_.method == "HEAD";
     request_.body = std::move(parser_->get().body());
     parser_.reset();
     if (buffer_.size() == 0) buffer_.shrink_to_fit();  // a waiting /sync keeps no buffer
     if (!shared_->begin_request()) return close_socket();
-    auto self = this->shared_from_this();
-    Responder responder([self](HttpResponse response) {
-      asio::post(self->stream_.get_executor(),
-                 [self, answer = std::move(response)]() mutable { self->write(std::move(answer), true); });
+    busy_ = true;
+    Responder responder([weak = this->weak_from_this()](HttpResponse response) {
+      auto self = weak.lock();
+      if (!self) return;
+      auto executor = self->stream_.get_executor();
+      asio::post(executor, [self = std::move(self), answer = std::move(response)]() mutable {
+        if (!self->closed_) self->write(std::move(answer));
+      });
     });
-    shared_->handler(std::move(request_), std::move(responder));
+    try {
+      shared_->handler(std::exchange(request_, {}), std::move(responder));
+    } catch (const std::exception& error) {
+      log::error("http", std::string("a handler ended with an exception: ") + error.what());
+    }
     shared_->handler_returned();
   }
 
   // An answer to what never reaches the handler; the connection ends with it.
   void refuse(int status) {
     keep_alive_ = false;
+    head_only_ = request_.method == "HEAD";
     parser_.reset();
     HttpResponse response;
     response.status = status;
-    write(shared_->options.error_response ? shared_->options.error_response(status) : std::move(response), false);
+    write(shared_->options.error_response ? shared_->options.error_response(status) : std::move(response));
   }
 
-  void write(HttpResponse response, bool counted) {
+  void write(HttpResponse response) {
     if (response.status == 500 && response.body.empty() && shared_->options.error_response) {
       response = shared_->options.error_response(500);
     }
-    writing_ = true;
     head_ = response_head(response, keep_alive_);
     body_ = head_only_ ? std::string() : std::move(response.body);
-    arm(shared_->options.response_time, false);
+    constexpr std::size_t one_record = 16 * 1'024;
+    if (head_.size() + body_.size() <= one_record) {  // one TLS record, one packet
+      head_ += body_;
+      body_.clear();
+    }
+    limit(time_for(shared_->options.response_time, body_.size()), AtLimit::close);
     const std::array<asio::const_buffer, 2> buffers{asio::buffer(head_), asio::buffer(body_)};
-    asio::async_write(stream_, buffers, [self = this->shared_from_this(), counted](error_code error, std::size_t) {
-      if (counted) self->shared_->end_request();
-      self->written(error);
+    asio::async_write(stream_, buffers, [self = this->shared_from_this()](error_code error, std::size_t) {
+      if (self->closed_) return;
+      if (error) return self->close_socket();
+      self->written();
     });
   }
 
-  void written(error_code error) {
-    writing_ = false;
+  void written() {
     head_ = {};
     body_ = {};
-    if (error) return close_socket();
+    if (std::exchange(busy_, false) && !shared_->end_request()) keep_alive_ = false;
     if (keep_alive_) return wait_for_request();
     // What the peer still sends is read for a moment, so that a reset does not eat the answer.
+    if constexpr (std::is_same_v<Stream, TlsStream>) stream_.send_close_notify();
     error_code ignored;
     socket_of(stream_).shutdown(tcp::socket::shutdown_send, ignored);
+    limit(linger_time, AtLimit::close);
+    buffer_.clear();
     drain();
   }
 
   void drain() {
-    arm(std::chrono::seconds(2), false);
-    socket_of(stream_).async_read_some(asio::buffer(drained_),
+    socket_of(stream_).async_read_some(buffer_.prepare(16 * 1'024),
                                        [self = this->shared_from_this()](error_code error, std::size_t) {
+                                         if (self->closed_) return;
                                          if (error) return self->close_socket();
-                                         if (++self->drained_reads_ < 4'096) self->drain();
+                                         self->drain();
                                        });
   }
 
   Stream stream_;
   asio::steady_timer timer_;
+  Steady::time_point deadline_ = Steady::time_point::max();
   boost::beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::string_body>> parser_;
+  std::optional<http::request_parser<TextBody>> parser_;
   HttpRequest request_;
   std::string head_;
   std::string body_;
-  std::array<char, 256> drained_{};
-  int drained_reads_ = 0;
+  AtLimit at_limit_ = AtLimit::close;
+  bool timer_runs_ = false;
+  bool timed_out_ = false;
   bool keep_alive_ = false;
   bool head_only_ = false;
-  bool writing_ = false;
-  bool timed_out_ = false;
-  std::shared_ptr<Shared> shared_;
-  const int listener_;
+  bool busy_ = false;  // a request was handed over and is not yet answered
+  bool closed_ = false;
+  const std::shared_ptr<Shared> shared_;
+  const std::size_t listener_;
   const std::string peer_;
 };
 
 // One listening socket.
 class Acceptor : public std::enable_shared_from_this<Acceptor> {
  public:
-  Acceptor(asio::io_context& context, std::shared_ptr<Shared> shared, int listener)
+  Acceptor(asio::io_context& context, std::shared_ptr<Shared> shared, std::size_t listener)
       : context_(context),
         acceptor_(asio::make_strand(context)),
         retry_(acceptor_.get_executor()),
@@ -314,7 +366,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     if (listener.tls) {
       auto made = server_context(*listener.tls);
       if (!made) return fail(ErrorCode::storage, "cannot listen on " + place + ": " + made.error().text);
-      tls_.emplace(made->release());
+      tls_ = std::move(*made);
     }
     const tcp::endpoint endpoint(address, listener.port);
     acceptor_.open(endpoint.protocol(), error);
@@ -341,6 +393,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   }
 
   void close() {
+    stop_listening(acceptor_);
     asio::post(acceptor_.get_executor(), [self = shared_from_this()] {
       error_code ignored;
       self->acceptor_.close(ignored);
@@ -362,35 +415,26 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     const auto peer = socket.remote_endpoint(error);
     if (error) return;
     socket.set_option(tcp::no_delay(true), error);
-    {
-      std::scoped_lock lock(shared_->mutex);
-      auto& count = shared_->connections[static_cast<std::size_t>(listener_)];
-      if (shared_->stopping || count >= shared_->options.connections_per_listener) return;
-      ++count;
-    }
-    const std::string address = peer.address().to_string();
+    std::string address = peer.address().to_string();
     if (tls_) {
-      start(std::make_shared<Session<TlsStream>>(TlsStream(std::move(socket), *tls_), shared_, listener_, address));
+      start(
+          std::make_shared<Session<TlsStream>>(shared_, listener_, std::move(address), std::move(socket), tls_.get()));
     } else {
-      start(std::make_shared<Session<PlainStream>>(std::move(socket), shared_, listener_, address));
+      start(std::make_shared<Session<PlainStream>>(shared_, listener_, std::move(address), std::move(socket)));
     }
   }
 
-  template <class SessionPtr>
-  void start(SessionPtr session) {
-    {
-      std::scoped_lock lock(shared_->mutex);
-      shared_->sessions.insert(session.get());
-    }
-    session->start();
+  template <class Session>
+  void start(const std::shared_ptr<Session>& session) {
+    if (shared_->add(session, listener_)) session->start();
   }
 
   asio::io_context& context_;
   tcp::acceptor acceptor_;
   asio::steady_timer retry_;
-  std::optional<asio::ssl::context> tls_;
+  SslContextPtr tls_;  // absent: plain
   std::shared_ptr<Shared> shared_;
-  const int listener_;
+  const std::size_t listener_;
 };
 
 class Server final : public HttpServer {
@@ -402,7 +446,7 @@ class Server final : public HttpServer {
     const auto& listeners = shared_->options.listeners;
     shared_->connections.resize(listeners.size());
     for (std::size_t i = 0; i < listeners.size(); ++i) {
-      auto acceptor = std::make_shared<Acceptor>(context, shared_, static_cast<int>(i));
+      auto acceptor = std::make_shared<Acceptor>(context, shared_, i);
       if (auto opened = acceptor->open(listeners[i]); !opened) return opened;
       ports_.push_back(acceptor->port());
       acceptors_.push_back(std::move(acceptor));
@@ -417,10 +461,14 @@ class Server final : public HttpServer {
     for (const auto& acceptor : acceptors_) acceptor->close();
     acceptors_.clear();
     std::unique_lock lock(shared_->mutex);
-    shared_->changed.wait_for(lock, grace, [&] { return shared_->requests == 0; });
     shared_->stopping = true;
+    lock.unlock();
+    for (const SessionPtr& session : shared_->all()) session->close(true);
+    lock.lock();
+    shared_->changed.wait_for(lock, grace, [&] { return shared_->requests == 0; });
     shared_->changed.wait(lock, [&] { return shared_->in_handler == 0; });
-    for (SessionBase* session : shared_->sessions) session->close();
+    lock.unlock();
+    for (const SessionPtr& session : shared_->all()) session->close(false);
   }
 
  private:

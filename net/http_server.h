@@ -24,12 +24,12 @@ struct Listener {
 
 struct HttpServerOptions {
   std::vector<Listener> listeners;
-  // Largest body of a request, asked when its head is read. A larger one is answered by `too_large`.
+  // Largest body of a request, asked when its head is read. A larger one is answered 413, if it can before it is read.
   std::function<std::size_t(const HttpRequest& head)> body_limit;
-  // The answers to what never reaches the handler: 400 malformed head, 408 too slow, 413 body, 431 head, 503 too many
-  // connections.
+  // The answers to what never reaches the handler: 400 malformed, 408 too slow, 413 body, 431 head; and 500 to what the
+  // handler drops.
   std::function<HttpResponse(int status)> error_response;
-  std::size_t connections_per_listener = limits::connections_per_listener;
+  std::size_t connections_per_listener = limits::connections_per_listener;  // more are closed on arrival
   std::chrono::milliseconds idle_time = limits::connection_idle_time;
   std::chrono::milliseconds head_time = limits::request_head_time;
   std::chrono::milliseconds body_time = limits::request_body_time;
@@ -39,15 +39,16 @@ struct HttpServerOptions {
 // Keep-alive, pipelining in order, Expect: 100-continue, chunked requests, time limits of core/limits.h. Thread-safe.
 class HttpServer {
  public:
-  using Handler = std::function<void(HttpRequest, Responder)>;  // on an Io thread; must not block
+  // On an Io thread; must not block. The Responder may be used on any thread at any time, also after stop().
+  using Handler = std::function<void(HttpRequest, Responder)>;
 
   // Binds and listens on all listeners, or on none. Errors: storage with address and reason (in use, no such address,
   // bad certificate).
   static Result<std::unique_ptr<HttpServer>> start(Io& io, HttpServerOptions options, Handler handler);
   virtual ~HttpServer() = default;  // stop()
   virtual std::uint16_t port(std::size_t listener) const = 0;
-  // Stops accepting; requests under way may end within `grace`; then all connections are closed. Blocks; not from an Io
-  // thread.
+  // Stops accepting and closes what waits; requests under way may end within `grace`; then all connections are closed.
+  // Once it returns the handler is not called and does not run. Blocks; not from an Io thread.
   virtual void stop(std::chrono::milliseconds grace) = 0;
 };
 

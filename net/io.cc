@@ -16,12 +16,31 @@ namespace skerry::net {
 
 namespace {
 
-// One delayed task. Shared by the timer's handler and the handle; the handle's end cancels.
+// One delayed task. Only the timer's handler owns it, so that a handle which outlives the Io touches nothing of it.
 struct Delayed {
   Delayed(boost::asio::io_context& context, std::function<void()> delayed) : timer(context), task(std::move(delayed)) {}
   boost::asio::steady_timer timer;
   std::function<void()> task;
   std::atomic<bool> cancelled = false;
+};
+
+// What the caller of after() holds: its end cancels.
+class Cancellation {
+ public:
+  explicit Cancellation(std::weak_ptr<Delayed> delayed) : delayed_(std::move(delayed)) {}
+  Cancellation(const Cancellation&) = delete;
+  Cancellation& operator=(const Cancellation&) = delete;
+  ~Cancellation() {
+    auto delayed = delayed_.lock();
+    if (!delayed) return;
+    delayed->cancelled = true;
+    // A timer is not for two threads at once: cancelling is the context's turn.
+    auto& timer = delayed->timer;
+    boost::asio::post(timer.get_executor(), [delayed = std::move(delayed)] { delayed->timer.cancel(); });
+  }
+
+ private:
+  const std::weak_ptr<Delayed> delayed_;
 };
 
 void run(boost::asio::io_context& context) {
@@ -49,16 +68,13 @@ void Io::post(std::function<void()> task) { boost::asio::post(impl_->context, st
 Scheduler::Handle Io::after(std::chrono::milliseconds delay, std::function<void()> task) {
   auto delayed = std::make_shared<Delayed>(impl_->context, std::move(task));
   delayed->timer.expires_after(delay);
-  delayed->timer.async_wait([delayed](const boost::system::error_code& error) {
+  auto& timer = delayed->timer;
+  auto handle = std::make_shared<Cancellation>(delayed);
+  timer.async_wait([delayed = std::move(delayed)](const boost::system::error_code& error) {
     auto pending = std::move(delayed->task);
     if (!error && !delayed->cancelled) pending();
   });
-  // A timer is not for two threads at once: the cancellation goes through the context, which its handler's end keeps
-  // alive.
-  return Handle(delayed.get(), [delayed, &context = impl_->context](void*) {
-    delayed->cancelled = true;
-    boost::asio::post(context, [delayed] { delayed->timer.cancel(); });
-  });
+  return handle;
 }
 
 void Io::on_termination(std::function<void(int)> on_signal) {

@@ -1,5 +1,6 @@
 #include "net/log.h"
 
+#include <algorithm>
 #include <memory>
 
 #include <spdlog/sinks/stdout_sinks.h>
@@ -36,8 +37,28 @@ spdlog::logger& logger() {
   return *instance;
 }
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+// What comes from elsewhere must not start lines of its own or move the cursor of who reads along.
+std::string in_one_line(const std::string& text) {
+  std::string shown;
+  shown.reserve(text.size());
+  for (const char c : text) {
+    if (is_control(c)) {
+      constexpr char digits[] = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(c);
+      shown += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+    } else {
+      shown += c;
+    }
+  }
+  return shown;
+}
+
 void write(Level level, std::string_view part, const std::string& text) {
-  logger().log(to_spdlog(level), "{}: {}", part, text);
+  if (!enabled(level)) return;
+  const bool clean = std::none_of(text.begin(), text.end(), is_control);
+  logger().log(to_spdlog(level), "{}: {}", part, clean ? text : in_one_line(text));
 }
 
 }  // namespace

@@ -75,6 +75,9 @@ X509Ptr blank_certificate(EVP_PKEY* key, const std::string& common_name, std::in
   return certificate;
 }
 
+// Without it OpenSSL would ask for the passphrase of an encrypted key on the terminal.
+int no_passphrase(char*, int, int, void*) { return -1; }
+
 KeyPtr new_key() { return KeyPtr(EVP_EC_gen("P-256")); }
 
 }  // namespace
@@ -140,7 +143,7 @@ Result<CertificateAuthority> CertificateAuthority::load(const std::string& certi
   BioPtr certificate_bio(BIO_new_mem_buf(certificate_pem.data(), static_cast<int>(certificate_pem.size())));
   BioPtr key_bio(BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())));
   impl->certificate.reset(PEM_read_bio_X509(certificate_bio.get(), nullptr, nullptr, nullptr));
-  impl->key.reset(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr));
+  impl->key.reset(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, no_passphrase, nullptr));
   if (!impl->certificate || !impl->key || X509_check_private_key(impl->certificate.get(), impl->key.get()) != 1) {
     return fail(ErrorCode::invalid_param, "not the certificate and key of an authority: " + openssl_error());
   }
@@ -192,11 +195,42 @@ Result<TlsIdentity> CertificateAuthority::issue(const std::vector<std::string>& 
   return TlsIdentity{std::move(*certificate_pem), std::move(*key_pem)};
 }
 
-Result<SslContextPtr> server_context(const TlsIdentity& identity) {
-  SslContextPtr context(SSL_CTX_new(TLS_server_method()));
-  if (!context) return fail(ErrorCode::internal, openssl_error());
+namespace {
+
+// The only protocol spoken here (RFC 7301): its length, then its name.
+constexpr std::string_view alpn_http_1_1 = "\x08http/1.1";
+
+const unsigned char* alpn_bytes() { return reinterpret_cast<const unsigned char*>(alpn_http_1_1.data()); }
+
+// A peer that offers only others is served all the same, without ALPN.
+int choose_alpn(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
+                unsigned int offered_size, void*) {
+  unsigned char* found = nullptr;
+  const int status =
+      SSL_select_next_proto(&found, chosen_size, alpn_bytes(), alpn_http_1_1.size(), offered, offered_size);
+  if (status != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
+  *chosen = found;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+SslContextPtr new_context(const SSL_METHOD* method) {
+  SslContextPtr context(SSL_CTX_new(method));
+  if (!context) return nullptr;
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);  // tickets need none, and it would grow
+  return context;
+}
+
+}  // namespace
+
+Result<SslContextPtr> server_context(const TlsIdentity& identity) {
+  SslContextPtr context = new_context(TLS_server_method());
+  if (!context) return fail(ErrorCode::internal, openssl_error());
+  SSL_CTX_set_alpn_select_cb(context.get(), choose_alpn, nullptr);
+  SSL_CTX_set_num_tickets(context.get(), 1);
   BioPtr chain(BIO_new_mem_buf(identity.certificate_pem.data(), static_cast<int>(identity.certificate_pem.size())));
   X509Ptr leaf(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
   if (!leaf || SSL_CTX_use_certificate(context.get(), leaf.get()) != 1) {
@@ -210,7 +244,7 @@ Result<SslContextPtr> server_context(const TlsIdentity& identity) {
   }
   ERR_clear_error();  // the end of the file is no error
   BioPtr key_bio(BIO_new_mem_buf(identity.key_pem.data(), static_cast<int>(identity.key_pem.size())));
-  KeyPtr key(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, nullptr, nullptr));
+  KeyPtr key(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, no_passphrase, nullptr));
   if (!key || SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1 || SSL_CTX_check_private_key(context.get()) != 1) {
     return fail(ErrorCode::storage, "the key does not fit the certificate: " + openssl_error());
   }
@@ -218,10 +252,10 @@ Result<SslContextPtr> server_context(const TlsIdentity& identity) {
 }
 
 Result<SslContextPtr> client_context(const TrustOptions& trust) {
-  SslContextPtr context(SSL_CTX_new(TLS_client_method()));
-  if (!context) return fail(ErrorCode::internal, openssl_error());
-  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  SslContextPtr context = new_context(TLS_client_method());
+  if (!context || SSL_CTX_set_alpn_protos(context.get(), alpn_bytes(), alpn_http_1_1.size()) != 0) {
+    return fail(ErrorCode::internal, openssl_error());
+  }
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   if (trust.system_store) SSL_CTX_set_default_verify_paths(context.get());
   for (const std::string& file : trust.ca_files) {

@@ -5,6 +5,7 @@
 #include <exception>
 #include <list>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -34,12 +35,18 @@ struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
   int idle = 0;
   bool stopped = false;
 
-  // REQUIRES: mutex is held.
-  void start_thread() {
+  // REQUIRES: mutex is held. False when the system gives no more threads.
+  bool start_thread() {
+    const auto place = threads.emplace(threads.end());
+    try {
+      *place = std::thread([self = shared_from_this(), place] { self->work(place); });
+    } catch (const std::system_error& error) {
+      threads.erase(place);
+      log::error(name, std::string("cannot start a thread: ") + error.what());
+      return false;
+    }
     ++running;
-    threads.emplace_back();
-    auto place = std::prev(threads.end());
-    *place = std::thread([self = shared_from_this(), place] { self->work(place); });
+    return true;
   }
 
   void work(std::list<std::thread>::iterator place) {
@@ -81,11 +88,10 @@ bool WorkerPool::post(std::function<void()> task) {
   {
     std::scoped_lock lock(impl_->mutex);
     if (impl_->stopped || impl_->queue.size() >= impl_->max_queued) return false;
+    const bool more = static_cast<std::size_t>(impl_->idle) <= impl_->queue.size();
+    if (more && impl_->running < impl_->max_threads && !impl_->start_thread() && impl_->running == 0) return false;
     impl_->queue.push_back(std::move(task));
     to_join.swap(impl_->ended);
-    if (static_cast<std::size_t>(impl_->idle) < impl_->queue.size() && impl_->running < impl_->max_threads) {
-      impl_->start_thread();
-    }
   }
   impl_->changed.notify_one();
   for (std::thread& thread : to_join) thread.join();
