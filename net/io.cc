@@ -4,6 +4,7 @@
 #include <csignal>
 #include <exception>
 #include <stdexcept>
+#include <sys/resource.h>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -54,10 +55,19 @@ void run(boost::asio::io_context& context) {
   }
 }
 
+// Every connection is a descriptor, and the usual soft limit of 1,024 is for programs that call select().
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 Io::Io(int threads) : impl_(std::make_unique<Impl>(threads)) {
   std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   for (int i = 0; i < threads; ++i) impl_->threads.emplace_back([this] { run(impl_->context); });
 }
 

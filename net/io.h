@@ -10,6 +10,7 @@ namespace skerry::net {
 
 class Io final : public Scheduler {
  public:
+  // For the whole process: ignores SIGPIPE and raises the soft limit of open files to the hard one.
   explicit Io(int threads);
   ~Io() override;  // stop()
   Io(const Io&) = delete;

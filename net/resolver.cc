@@ -3,21 +3,18 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
-#include <atomic>
 #include <deque>
-#include <list>
 #include <map>
 #include <mutex>
 #include <netdb.h>
 #include <poll.h>
-#include <random>
 #include <sys/eventfd.h>
 #include <thread>
 #include <unistd.h>
-#include <unordered_map>
 
 #include <ares.h>
 
+#include "net/dns_impl.h"
 #include "net/log.h"
 
 namespace skerry::net {
@@ -25,92 +22,62 @@ namespace skerry::net {
 namespace {
 
 using Steady = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using Addresses = std::vector<std::string>;
-using AddressesDone = std::function<void(Result<Addresses>)>;
 using Targets = std::vector<SrvTarget>;
-using TargetsDone = std::function<void(Result<Targets>)>;
 
-constexpr std::chrono::seconds failure_time{5};  // how long a failure is believed
-constexpr std::chrono::seconds longest_time{3'600};
-constexpr std::chrono::seconds srv_time{5};  // c-ares 1.18 does not tell the TTL of SRV records
+constexpr seconds failure_time{5};  // how long a failure is believed
+constexpr seconds longest_time{3'600};
+constexpr milliseconds aaaa_patience{150};  // how long IPv6 addresses are waited for once IPv4 ones are there
+constexpr int tries = 3;                    // of each server; every one waits twice as long as the last
 constexpr int max_records = 64;
 
 Error error_of(int status, const std::string& name) {
   if (status == ARES_ETIMEOUT) return {ErrorCode::timeout, "no DNS answer in time for " + name};
-  if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED) return {ErrorCode::cancelled, "shutting down"};
   if (status == ARES_ENOTFOUND || status == ARES_ENODATA) return {ErrorCode::unreachable, "no such name: " + name};
   return {ErrorCode::unreachable, "DNS for " + name + ": " + ares_strerror(status)};
 }
 
-// A bounded cache; what is oldest goes first.
+std::string lower_case(std::string name) {
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return name;
+}
+
+// What is known about names by one kind of question, and who waits for more.
 template <class Value>
-class Cache {
- public:
-  explicit Cache(std::size_t most) : most_(most) {}
+struct Book {
+  using Done = std::function<void(Result<Value>)>;
+  explicit Book(std::size_t entries) : cache(entries) {}
 
-  const Result<Value>* find(const std::string& key) {
-    auto found = entries_.find(key);
-    if (found == entries_.end()) return nullptr;
-    if (found->second.expires <= Steady::now()) {
-      erase(found);
-      return nullptr;
-    }
-    return &found->second.value;
-  }
-
-  void put(const std::string& key, Result<Value> value, std::chrono::seconds time) {
-    if (auto found = entries_.find(key); found != entries_.end()) erase(found);
-    if (entries_.size() >= most_ && !order_.empty()) erase(entries_.find(order_.front()));
-    order_.push_back(key);
-    entries_.emplace(key, Entry{std::move(value), Steady::now() + time, std::prev(order_.end())});
-  }
-
- private:
-  struct Entry {
-    Result<Value> value;
-    Steady::time_point expires;
-    std::list<std::string>::iterator place;
-  };
-  void erase(typename std::unordered_map<std::string, Entry>::iterator entry) {
-    order_.erase(entry->second.place);
-    entries_.erase(entry);
-  }
-  const std::size_t most_;
-  std::unordered_map<std::string, Entry> entries_;
-  std::list<std::string> order_;
+  DnsCache<Value> cache;
+  std::unordered_map<std::string, std::vector<Done>> waiting;
 };
 
-// RFC 2782: by priority; within one, by weighted chance.
-Targets in_order(Targets targets) {
-  static thread_local std::mt19937 chance{std::random_device{}()};
-  std::stable_sort(targets.begin(), targets.end(),
-                   [](const auto& a, const auto& b) { return a.priority < b.priority; });
-  for (auto group = targets.begin(); group != targets.end();) {
-    const auto end = std::find_if(group, targets.end(), [&](const auto& t) { return t.priority != group->priority; });
-    for (; group != end; ++group) {
-      std::uint64_t total = 0;
-      for (auto it = group; it != end; ++it) total += it->weight;
-      auto pick = std::uniform_int_distribution<std::uint64_t>(0, total)(chance);
-      auto chosen = group;
-      while (std::next(chosen) != end && pick > chosen->weight) {
-        pick -= chosen->weight;
-        ++chosen;
-      }
-      std::rotate(group, chosen, std::next(chosen));
-    }
-  }
-  return targets;
-}
+struct AddressQuery {
+  std::string name;
+  int open = 2;  // A and AAAA
+  Addresses v4, v6;
+  int ttl_s = static_cast<int>(longest_time.count());
+  int worst = ARES_SUCCESS;  // what to say when neither has an address
+  bool settled = false;      // those who waited were told
+};
+struct SrvQuery {
+  std::string name;
+  bool settled = false;
+};
 
 }  // namespace
 
-// One thread runs c-ares; everything but `commands` belongs to it.
+// One thread runs c-ares; everything but `commands` and `stopping` belongs to it.
 struct Resolver::Impl {
   Impl(Io& carrier, ResolverOptions resolver_options)
       : io(carrier),
         options(std::move(resolver_options)),
-        address_cache(options.cache_entries),
-        srv_cache(options.cache_entries) {}
+        addresses(options.cache_entries),
+        services(options.cache_entries) {}
 
   Io& io;
   const ResolverOptions options;
@@ -120,40 +87,34 @@ struct Resolver::Impl {
   std::mutex mutex;
   std::deque<std::function<void()>> commands;  // guarded by mutex
   bool stopping = false;                       // guarded by mutex
+  std::multimap<Steady::time_point, std::function<void()>> timers;
+  Book<Addresses> addresses;
+  Book<Targets> services;
 
-  Cache<Addresses> address_cache;
-  Cache<Targets> srv_cache;
-  std::unordered_map<std::string, std::vector<AddressesDone>> address_waiters;
-  std::unordered_map<std::string, std::vector<TargetsDone>> srv_waiters;
-
-  struct AddressQuery {
+  // A query as c-ares carries it: one of these per callback, which deletes it.
+  template <class Query>
+  struct Carried {
     Impl* impl;
-    std::string name;
-    int open = 2;  // A and AAAA
-    Addresses v4, v6;
-    int ttl_s = 3'600;
-    int worst = ARES_SUCCESS;  // what to say when neither has an address
-  };
-  struct SrvQuery {
-    Impl* impl;
-    std::string name;
+    std::shared_ptr<Query> query;
   };
 
+  // -- the thread
   Result<void> open() {
     ares_options settings{};
-    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS;
-    settings.flags = ARES_FLAG_NOSEARCH;  // full names only
-    settings.tries = 2;
-    settings.timeout = static_cast<int>(options.timeout.count()) / settings.tries;
+    settings.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;  // full names only, single labels too
+    settings.tries = tries;
+    settings.timeout = std::max(static_cast<int>(options.timeout.count()) / ((1 << tries) - 1), 50);
     std::string lookups = options.servers.empty() ? "fb" : "b";
     settings.lookups = lookups.data();
+    const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS;
     const int status = ares_init_options(&channel, &settings, mask);
     if (status != ARES_SUCCESS) return fail(ErrorCode::internal, std::string("DNS: ") + ares_strerror(status));
     if (!options.servers.empty()) {
       std::string list;
       for (const std::string& server : options.servers) list += (list.empty() ? "" : ",") + server;
-      const int set = ares_set_servers_ports_csv(channel, list.c_str());
-      if (set != ARES_SUCCESS) return fail(ErrorCode::invalid_param, "not a list of DNS servers: " + list);
+      if (ares_set_servers_ports_csv(channel, list.c_str()) != ARES_SUCCESS) {
+        return fail(ErrorCode::invalid_param, "not a list of DNS servers: " + list);
+      }
     }
     wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (wake_fd < 0) return fail(ErrorCode::internal, "no eventfd");
@@ -166,6 +127,9 @@ struct Resolver::Impl {
       std::scoped_lock lock(mutex);
       commands.push_back(std::move(task));
     }
+    wake();
+  }
+  void wake() const {
     const std::uint64_t one = 1;
     (void)!write(wake_fd, &one, sizeof one);
   }
@@ -173,220 +137,235 @@ struct Resolver::Impl {
   void run() {
     for (;;) {
       std::deque<std::function<void()>> due;
-      bool last = false;
       {
         std::scoped_lock lock(mutex);
+        if (stopping) return;
         due.swap(commands);
-        last = stopping;
       }
       for (auto& task : due) task();
-      if (last) break;
+      while (!timers.empty() && timers.begin()->first <= Steady::now()) {
+        const auto task = std::move(timers.begin()->second);
+        timers.erase(timers.begin());
+        task();
+      }
       wait_and_process();
     }
-    ares_cancel(channel);  // every open query is answered: cancelled
+  }
+
+  int wait_ms() const {
+    timeval buffer{};
+    timeval longest{60, 0};
+    const timeval* wait = ares_timeout(channel, &longest, &buffer);
+    auto time = seconds(wait->tv_sec) + std::chrono::microseconds(wait->tv_usec);
+    if (!timers.empty()) {
+      time = std::min<decltype(time)>(
+          time, std::chrono::duration_cast<std::chrono::microseconds>(timers.begin()->first - Steady::now()));
+    }
+    return std::max(static_cast<int>(std::chrono::ceil<milliseconds>(time).count()), 0);
   }
 
   void wait_and_process() {
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-    const int wanted = ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM);
+    const auto wanted = static_cast<unsigned>(ares_getsock(channel, sockets, ARES_GETSOCK_MAXNUM));
     std::vector<pollfd> fds{{wake_fd, POLLIN, 0}};
-    for (int i = 0; i < ARES_GETSOCK_MAXNUM; ++i) {
+    for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; ++i) {
       short events = 0;
-      if (ARES_GETSOCK_READABLE(wanted, i)) events |= POLLIN;
-      if (ARES_GETSOCK_WRITABLE(wanted, i)) events |= POLLOUT;
+      if (ARES_GETSOCK_READABLE(wanted, i) != 0) events |= POLLIN;
+      if (ARES_GETSOCK_WRITABLE(wanted, i) != 0) events |= POLLOUT;
       if (events != 0) fds.push_back({sockets[i], events, 0});
     }
-    timeval buffer{};
-    timeval longest{60, 0};
-    const timeval* wait = ares_timeout(channel, &longest, &buffer);
-    const auto wait_ms = static_cast<int>(wait->tv_sec * 1'000 + wait->tv_usec / 1'000 + 1);
-    poll(fds.data(), fds.size(), wait_ms);
+    poll(fds.data(), fds.size(), wait_ms());
     if ((fds[0].revents & POLLIN) != 0) {
       std::uint64_t count = 0;
       (void)!read(wake_fd, &count, sizeof count);
     }
-    bool processed = false;
     for (std::size_t i = 1; i < fds.size(); ++i) {
       if (fds[i].revents == 0) continue;
       const bool readable = (fds[i].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
       const bool writable = (fds[i].revents & POLLOUT) != 0;
       ares_process_fd(channel, readable ? fds[i].fd : ARES_SOCKET_BAD, writable ? fds[i].fd : ARES_SOCKET_BAD);
-      processed = true;
     }
-    if (!processed) ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // time-outs
+    ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // what timed out is asked again
+  }
+
+  // -- who waits
+  // Answers from the cache, or joins who waits already; true when the question has to be asked.
+  template <class Value>
+  bool must_ask(Book<Value>& book, const std::string& name, typename Book<Value>::Done done) {
+    if (const auto* cached = book.cache.find(name)) {
+      tell<Value>(std::move(done), *cached);
+      return false;
+    }
+    auto& waiting = book.waiting[name];
+    waiting.push_back(std::move(done));
+    return waiting.size() == 1;
+  }
+
+  template <class Value>
+  void finish(Book<Value>& book, const std::string& name, const Result<Value>& result, seconds time) {
+    book.cache.put(name, result, std::min(time, longest_time));
+    auto waited = book.waiting.extract(name);
+    if (waited.empty()) return;
+    for (auto& done : waited.mapped()) tell<Value>(std::move(done), result);
+  }
+
+  template <class Value>
+  void tell(typename Book<Value>::Done done, Result<Value> value) {
+    if constexpr (std::is_same_v<Value, Targets>) {
+      if (value) value = in_order(std::move(*value));
+    }
+    io.post([done = std::move(done), value = std::move(value)] { done(value); });
   }
 
   // -- addresses
-  void addresses(const std::string& name, AddressesDone done) {
-    if (name == "localhost") return io.post([done = std::move(done)] { done(Addresses{"127.0.0.1", "::1"}); });
-    if (const auto* cached = address_cache.find(name))
-      return io.post([done = std::move(done), value = *cached] { done(value); });
-    auto& waiters = address_waiters[name];
-    waiters.push_back(std::move(done));
-    if (waiters.size() > 1) return;
-    if (options.servers.empty()) return system_addresses(name);
-    auto* query = new AddressQuery{this, name, 2, {}, {}, 3'600, ARES_SUCCESS};
-    ares_query(
-        channel, name.c_str(), ns_c_in, ns_t_a,
-        [](void* arg, int status, int, unsigned char* reply, int size) {
-          static_cast<AddressQuery*>(arg)->impl->a_answered(static_cast<AddressQuery*>(arg), status, reply, size);
-        },
-        query);
-    ares_query(
-        channel, name.c_str(), ns_c_in, ns_t_aaaa,
-        [](void* arg, int status, int, unsigned char* reply, int size) {
-          static_cast<AddressQuery*>(arg)->impl->aaaa_answered(static_cast<AddressQuery*>(arg), status, reply, size);
-        },
-        query);
+  void find_addresses(const std::string& name, Book<Addresses>::Done done) {
+    if (name.empty()) return tell<Addresses>(std::move(done), tl::make_unexpected(error_of(ARES_ENOTFOUND, name)));
+    if (name == "localhost") return tell<Addresses>(std::move(done), Addresses{"127.0.0.1", "::1"});
+    if (!must_ask(addresses, name, std::move(done))) return;
+    auto query = std::make_shared<AddressQuery>();
+    query->name = name;
+    timers.emplace(Steady::now() + options.timeout, [this, query] {
+      if (query->worst == ARES_SUCCESS) query->worst = ARES_ETIMEOUT;
+      settle(*query);
+    });
+    if (options.servers.empty()) return find_system_addresses(query);
+    const auto carry = [&] { return new Carried<AddressQuery>{this, query}; };
+    ares_query(channel, name.c_str(), ns_c_in, ns_t_a, a_answered, carry());
+    ares_query(channel, name.c_str(), ns_c_in, ns_t_aaaa, aaaa_answered, carry());
   }
 
-  void a_answered(AddressQuery* query, int status, const unsigned char* reply, int size) {
+  static void a_answered(void* arg, int status, int, unsigned char* reply, int size) {
+    const std::unique_ptr<Carried<AddressQuery>> carried(static_cast<Carried<AddressQuery>*>(arg));
+    AddressQuery& query = *carried->query;
     ares_addrttl records[max_records];
     int count = max_records;
     if (status == ARES_SUCCESS) status = ares_parse_a_reply(reply, size, nullptr, records, &count);
-    if (status == ARES_SUCCESS) {
-      for (int i = 0; i < count; ++i) {
-        char text[INET_ADDRSTRLEN];
-        if (inet_ntop(AF_INET, &records[i].ipaddr, text, sizeof text) != nullptr) query->v4.emplace_back(text);
-        query->ttl_s = std::min(query->ttl_s, records[i].ttl);
-      }
-    } else {
-      query->worst = status;  // what A says, says it best
+    for (int i = 0; i < count && status == ARES_SUCCESS; ++i) {
+      add_address(query, AF_INET, &records[i].ipaddr, records[i].ttl);
     }
-    one_answered(query);
+    if (status != ARES_SUCCESS) query.worst = status;  // what A says, says it best
+    carried->impl->one_answered(carried->query);
   }
 
-  void aaaa_answered(AddressQuery* query, int status, const unsigned char* reply, int size) {
+  static void aaaa_answered(void* arg, int status, int, unsigned char* reply, int size) {
+    const std::unique_ptr<Carried<AddressQuery>> carried(static_cast<Carried<AddressQuery>*>(arg));
+    AddressQuery& query = *carried->query;
     ares_addr6ttl records[max_records];
     int count = max_records;
     if (status == ARES_SUCCESS) status = ares_parse_aaaa_reply(reply, size, nullptr, records, &count);
-    if (status == ARES_SUCCESS) {
-      for (int i = 0; i < count; ++i) {
-        char text[INET6_ADDRSTRLEN];
-        if (inet_ntop(AF_INET6, &records[i].ip6addr, text, sizeof text) != nullptr) query->v6.emplace_back(text);
-        query->ttl_s = std::min(query->ttl_s, records[i].ttl);
-      }
-    } else if (query->worst == ARES_SUCCESS) {
-      query->worst = status;
+    for (int i = 0; i < count && status == ARES_SUCCESS; ++i) {
+      add_address(query, AF_INET6, &records[i].ip6addr, records[i].ttl);
     }
-    one_answered(query);
+    if (status != ARES_SUCCESS && query.worst == ARES_SUCCESS) query.worst = status;
+    carried->impl->one_answered(carried->query);
   }
 
-  void one_answered(AddressQuery* query) {
-    if (--query->open > 0) return;
-    Addresses all = std::move(query->v4);
-    all.insert(all.end(), query->v6.begin(), query->v6.end());
-    if (all.empty()) {
-      finish_addresses(
-          query->name,
-          tl::make_unexpected(error_of(query->worst == ARES_SUCCESS ? ARES_ENODATA : query->worst, query->name)),
-          failure_time);
-    } else {
-      finish_addresses(query->name, std::move(all), std::chrono::seconds(query->ttl_s));
-    }
-    delete query;
+  static void add_address(AddressQuery& query, int family, const void* address, int ttl_s) {
+    char text[INET6_ADDRSTRLEN];
+    if (inet_ntop(family, address, text, sizeof text) == nullptr) return;
+    (family == AF_INET ? query.v4 : query.v6).emplace_back(text);
+    query.ttl_s = std::min(query.ttl_s, ttl_s);
+  }
+
+  void one_answered(const std::shared_ptr<AddressQuery>& query) {
+    if (--query->open == 0) return settle(*query);
+    if (query->v4.empty()) return;
+    timers.emplace(Steady::now() + aaaa_patience, [this, query] { settle(*query); });
+  }
+
+  void settle(AddressQuery& query) {
+    if (std::exchange(query.settled, true)) return;
+    Addresses all = std::move(query.v4);
+    all.insert(all.end(), query.v6.begin(), query.v6.end());
+    if (!all.empty()) return finish<Addresses>(addresses, query.name, std::move(all), seconds(query.ttl_s));
+    const int status = query.worst == ARES_SUCCESS ? ARES_ENODATA : query.worst;
+    finish<Addresses>(addresses, query.name, tl::make_unexpected(error_of(status, query.name)), failure_time);
   }
 
   // By the system's configuration, /etc/hosts first.
-  void system_addresses(const std::string& name) {
+  void find_system_addresses(const std::shared_ptr<AddressQuery>& query) {
     ares_addrinfo_hints hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_flags = ARES_AI_NOSORT;
     hints.ai_socktype = SOCK_STREAM;
-    auto* query = new AddressQuery{this, name, 1, {}, {}, 3'600, ARES_SUCCESS};
-    ares_getaddrinfo(
-        channel, name.c_str(), nullptr, &hints,
-        [](void* arg, int status, int, ares_addrinfo* info) {
-          auto* asked = static_cast<AddressQuery*>(arg);
-          asked->worst = status;
-          for (const ares_addrinfo_node* node = status == ARES_SUCCESS ? info->nodes : nullptr; node != nullptr;
-               node = node->ai_next) {
-            char text[INET6_ADDRSTRLEN];
-            const void* address =
-                node->ai_family == AF_INET
-                    ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in*>(node->ai_addr)->sin_addr)
-                    : static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(node->ai_addr)->sin6_addr);
-            if (inet_ntop(node->ai_family, address, text, sizeof text) == nullptr) continue;
-            (node->ai_family == AF_INET ? asked->v4 : asked->v6).emplace_back(text);
-            asked->ttl_s = std::min(asked->ttl_s, node->ai_ttl);
-          }
-          if (info != nullptr) ares_freeaddrinfo(info);
-          asked->impl->one_answered(asked);
-        },
-        query);
+    query->open = 1;
+    ares_getaddrinfo(channel, query->name.c_str(), nullptr, &hints, system_answered,
+                     new Carried<AddressQuery>{this, query});
   }
 
-  void finish_addresses(const std::string& name, Result<Addresses> result, std::chrono::seconds time) {
-    const bool cancelled = !result && result.error().code == ErrorCode::cancelled;
-    if (!cancelled) address_cache.put(name, result, std::clamp(time, std::chrono::seconds(0), longest_time));
-    auto waiting = address_waiters.extract(name);
-    if (waiting.empty()) return;
-    for (auto& done : waiting.mapped()) tell(std::move(done), result, cancelled);
+  static void system_answered(void* arg, int status, int, ares_addrinfo* info) {
+    const std::unique_ptr<Carried<AddressQuery>> carried(static_cast<Carried<AddressQuery>*>(arg));
+    if (status != ARES_SUCCESS) carried->query->worst = status;
+    for (const auto* node = info == nullptr ? nullptr : info->nodes; node != nullptr; node = node->ai_next) {
+      const bool v4 = node->ai_family == AF_INET;
+      if (!v4 && node->ai_family != AF_INET6) continue;
+      const void* address = v4 ? static_cast<const void*>(&reinterpret_cast<sockaddr_in*>(node->ai_addr)->sin_addr)
+                               : &reinterpret_cast<sockaddr_in6*>(node->ai_addr)->sin6_addr;
+      add_address(*carried->query, node->ai_family, address, node->ai_ttl);
+    }
+    if (info != nullptr) ares_freeaddrinfo(info);
+    carried->impl->one_answered(carried->query);
   }
 
   // -- SRV
-  void srv(const std::string& name, TargetsDone done) {
-    if (const auto* cached = srv_cache.find(name)) {
-      Result<Targets> value = *cached;
-      if (value) value = in_order(std::move(*value));
-      return io.post([done = std::move(done), value = std::move(value)] { done(value); });
-    }
-    auto& waiters = srv_waiters[name];
-    waiters.push_back(std::move(done));
-    if (waiters.size() > 1) return;
-    auto* query = new SrvQuery{this, name};
-    ares_query(
-        channel, name.c_str(), ns_c_in, ns_t_srv,
-        [](void* arg, int status, int, unsigned char* reply, int size) {
-          auto* asked = static_cast<SrvQuery*>(arg);
-          asked->impl->srv_answered(asked->name, status, reply, size);
-          delete asked;
-        },
-        query);
+  void find_services(const std::string& name, Book<Targets>::Done done) {
+    if (!must_ask(services, name, std::move(done))) return;
+    auto query = std::make_shared<SrvQuery>();
+    query->name = name;
+    timers.emplace(Steady::now() + options.timeout, [this, query] {
+      settle(*query, tl::make_unexpected(error_of(ARES_ETIMEOUT, query->name)), failure_time);
+    });
+    ares_query(channel, name.c_str(), ns_c_in, ns_t_srv, srv_answered, new Carried<SrvQuery>{this, query});
   }
 
-  void srv_answered(const std::string& name, int status, const unsigned char* reply, int size) {
+  static void srv_answered(void* arg, int status, int, unsigned char* reply, int size) {
+    const std::unique_ptr<Carried<SrvQuery>> carried(static_cast<Carried<SrvQuery>*>(arg));
     Targets targets;
     ares_srv_reply* records = nullptr;
     if (status == ARES_SUCCESS) status = ares_parse_srv_reply(reply, size, &records);
-    for (const ares_srv_reply* record = records; record != nullptr && targets.size() < max_records;
-         record = record->next) {
-      targets.push_back({record->host, record->port, record->priority, record->weight});
+    for (const auto* record = records; record != nullptr && targets.size() < max_records; record = record->next) {
+      const std::string host = record->host;
+      // RFC 2782: a target of "." says that the service is decidedly not there.
+      if (!host.empty() && host != ".") targets.push_back({host, record->port, record->priority, record->weight});
     }
     if (records != nullptr) ares_free_data(records);
-    Result<Targets> result = std::move(targets);
-    if (status != ARES_SUCCESS && status != ARES_ENOTFOUND && status != ARES_ENODATA)
-      result = tl::make_unexpected(error_of(status, name));
-    const bool cancelled = !result && result.error().code == ErrorCode::cancelled;
-    if (!cancelled) srv_cache.put(name, result, srv_time);
-    if (result) result = in_order(std::move(*result));
-    auto waiting = srv_waiters.extract(name);
-    if (waiting.empty()) return;
-    for (auto& done : waiting.mapped()) tell(std::move(done), result, cancelled);
+    SrvQuery& query = *carried->query;
+    if (status == ARES_SUCCESS) {
+      const int ttl_s = smallest_ttl_s(reply, static_cast<std::size_t>(size));
+      carried->impl->settle(query, std::move(targets), seconds(ttl_s));
+    } else if (status == ARES_ENOTFOUND || status == ARES_ENODATA) {
+      carried->impl->settle(query, Targets{}, failure_time);
+    } else {
+      carried->impl->settle(query, tl::make_unexpected(error_of(status, query.name)), failure_time);
+    }
   }
 
-  // On an Io thread; at the end of the resolver on the spot, since Io may stop as well.
-  template <class Done, class Value>
-  void tell(Done done, const Value& value, bool now) {
-    if (now) return done(value);
-    io.post([done = std::move(done), value] { done(value); });
+  void settle(SrvQuery& query, const Result<Targets>& result, seconds time) {
+    if (!std::exchange(query.settled, true)) finish(services, query.name, result, time);
   }
 
+  // -- the end
   void stop() {
-    {
-      std::scoped_lock lock(mutex);
-      stopping = true;
+    if (thread.joinable()) {
+      {
+        std::scoped_lock lock(mutex);
+        stopping = true;
+      }
+      wake();
+      thread.join();
+      for (auto& task : commands) task();  // those who came last wait as well
     }
-    command([] {});
-    if (thread.joinable()) thread.join();
-    if (channel != nullptr) ares_destroy(channel);
+    cancel(addresses);
+    cancel(services);
+    if (channel != nullptr) ares_destroy(channel);  // ends the queries, for which nobody waits any more
     if (wake_fd >= 0) close(wake_fd);
-    const Error over{ErrorCode::cancelled, "shutting down"};
-    for (auto& [name, waiters] : address_waiters) {
-      for (auto& done : waiters) done(tl::make_unexpected(over));
-    }
-    for (auto& [name, waiters] : srv_waiters) {
-      for (auto& done : waiters) done(tl::make_unexpected(over));
+  }
+
+  template <class Value>
+  static void cancel(Book<Value>& book) {
+    auto waiting = std::exchange(book.waiting, {});
+    for (auto& [name, all] : waiting) {
+      for (auto& done : all) done(fail(ErrorCode::cancelled, "shutting down"));
     }
   }
 };
@@ -401,13 +380,16 @@ Resolver::~Resolver() { impl_->stop(); }
 
 void Resolver::resolve_addresses(const std::string& host, std::function<void(Result<std::vector<std::string>>)> done) {
   if (!impl_->thread.joinable()) return done(fail(ErrorCode::unreachable, "DNS is not configured"));
-  impl_->command(
-      [impl = impl_.get(), host, done = std::move(done)]() mutable { impl->addresses(host, std::move(done)); });
+  impl_->command([impl = impl_.get(), host = lower_case(host), done = std::move(done)]() mutable {
+    impl->find_addresses(host, std::move(done));
+  });
 }
 
 void Resolver::resolve_srv(const std::string& name, std::function<void(Result<std::vector<SrvTarget>>)> done) {
   if (!impl_->thread.joinable()) return done(fail(ErrorCode::unreachable, "DNS is not configured"));
-  impl_->command([impl = impl_.get(), name, done = std::move(done)]() mutable { impl->srv(name, std::move(done)); });
+  impl_->command([impl = impl_.get(), name = lower_case(name), done = std::move(done)]() mutable {
+    impl->find_services(name, std::move(done));
+  });
 }
 
 }  // namespace skerry::net

@@ -15,7 +15,7 @@ namespace skerry::net {
 struct ResolverOptions {
   std::vector<std::string>
       servers;  // "127.1.0.53:5353"; empty: the system's (resolv.conf, and /etc/hosts for addresses)
-  std::chrono::milliseconds timeout{5'000};
+  std::chrono::milliseconds timeout{5'000};  // for one name, repetitions included
   std::size_t cache_entries = 4'096;
 };
 
@@ -30,9 +30,10 @@ struct SrvTarget {
 class Resolver {
  public:
   Resolver(Io& io, ResolverOptions options);
-  ~Resolver();  // pending callbacks are called with `cancelled`
+  ~Resolver();  // pending callbacks are called with `cancelled`, here
 
-  // A and AAAA records, IPv4 first. Errors: unreachable (no such name, no data, server failure), timeout.
+  // A and AAAA records, IPv4 first. AAAA is not waited for much longer than A. Errors: unreachable (no such name, no
+  // data, server failure), timeout.
   void resolve_addresses(const std::string& host, std::function<void(Result<std::vector<std::string>>)> done);
   // SRV records in the order in which to try them (RFC 2782). An empty list when the name has none; errors: timeout,
   // unreachable.

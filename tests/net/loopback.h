@@ -3,6 +3,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -63,6 +64,7 @@ class Loopback {
   }
 
   Io& io() { return io_; }
+  const CertificateAuthority& authority() const { return authority_; }
   HttpClient& client() { return *client_; }
   void end_client() { client_.reset(); }
 
@@ -90,6 +92,13 @@ class RawSocket {
   RawSocket& operator=(const RawSocket&) = delete;
 
   void write(std::string_view text) { (void)!send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
+  void end_writing() { shutdown(fd_, SHUT_WR); }
+  // True when the peer ended the connection by a reset.
+  bool is_reset() {
+    pollfd waiting{fd_, POLLIN, 0};
+    char byte = 0;
+    return poll(&waiting, 1, 10'000) == 1 && recv(fd_, &byte, 1, 0) < 0 && errno == ECONNRESET;
+  }
   std::string read_until(const std::string& mark) {
     std::string text;
     while (text.find(mark) == std::string::npos && read_some(text)) {
