@@ -72,15 +72,13 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   // On the connection's strand. Closes it when there are enough.
   void put(const std::string& key, const ConnectionPtr& connection) {
     auto timer = std::make_shared<boost::asio::steady_timer>(connection->strand, idle_time_);
-    const auto leave = [pool = weak_from_this(), key,
-                        weak = std::weak_ptr(connection)](boost::system::error_code error) {
-      if (error) return;
-      auto self = pool.lock();
-      auto ended = weak.lock();
-      if (self && ended) self->remove(key, ended);
-    };
-    timer->async_wait(leave);
-    connection->socket().async_wait(Connection::Socket::wait_read, leave);
+    timer->async_wait(
+        [pool = weak_from_this(), key, weak = std::weak_ptr(connection)](boost::system::error_code error) {
+          auto self = pool.lock();
+          auto expired = weak.lock();
+          if (!error && self && expired) self->remove(key, expired);
+        });
+    watch(key, connection);
     std::scoped_lock lock(mutex_);
     auto& list = idle_[key];
     if (closed_ || list.size() >= per_endpoint_ || count_ >= most_) {
@@ -112,6 +110,19 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
     ConnectionPtr connection;
     std::shared_ptr<boost::asio::steady_timer> timer;  // ends with the entry
   };
+
+  // On the connection's strand. What was read already may wake it late: whether there is more is for the socket to say.
+  void watch(const std::string& key, const ConnectionPtr& connection) {
+    connection->socket().async_wait(
+        Connection::Socket::wait_read,
+        [pool = weak_from_this(), key, weak = std::weak_ptr(connection)](boost::system::error_code error) {
+          auto self = pool.lock();
+          auto woken = weak.lock();
+          if (error || !self || !woken) return;
+          if (woken->is_quiet()) return self->watch(key, woken);
+          self->remove(key, woken);
+        });
+  }
 
   // On the connection's strand.
   void remove(const std::string& key, const ConnectionPtr& connection) {

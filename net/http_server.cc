@@ -467,8 +467,10 @@ class Server final : public HttpServer {
     lock.lock();
     shared_->changed.wait_for(lock, grace, [&] { return shared_->requests == 0; });
     shared_->changed.wait(lock, [&] { return shared_->in_handler == 0; });
+    // From now on only what they wait for keeps them, so that they also end with an Io that runs nothing any more.
+    const auto left = std::exchange(shared_->sessions, {});
     lock.unlock();
-    for (const SessionPtr& session : shared_->all()) session->close(false);
+    for (const auto& [key, session] : left) session->close(false);
   }
 
  private:

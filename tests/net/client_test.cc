@@ -48,6 +48,7 @@ class RawServer {
   std::uint16_t port() const { return port_; }
   int requests() const { return requests_; }
   int connections() const { return connections_; }
+  int closed() const { return closed_; }
 
  private:
   void run() {
@@ -73,6 +74,7 @@ class RawServer {
     if (size > 0 && !hang_up && (answer.empty() || !close_after_)) return;
     close(fd);
     std::erase(open_, fd);
+    ++closed_;
   }
 
   const Answer answer_;
@@ -81,7 +83,7 @@ class RawServer {
   std::uint16_t port_ = 0;
   std::vector<int> open_;
   std::atomic<bool> stopping_ = false;
-  std::atomic<int> requests_ = 0, connections_ = 0;
+  std::atomic<int> requests_ = 0, connections_ = 0, closed_ = 0;
   std::thread thread_;
 };
 
@@ -222,8 +224,11 @@ TEST_CASE("connections are kept and one that the server closed is not used again
   }
   SECTION("closed") {
     RawServer server([](int) { return kept_answer; }, true);
-    for (int i = 0; i < 3; ++i) CHECK(loopback.client().call(plain_request(server.port(), "POST")));
-    CHECK(server.requests() == 3);
+    for (int i = 1; i <= 3; ++i) {
+      CHECK(loopback.client().call(plain_request(server.port(), "POST")));
+      while (server.closed() < i) std::this_thread::yield();
+    }
+    CHECK(server.connections() == 3);
   }
 }
 
