@@ -153,6 +153,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   }
 
   void close() {
+    stop_listening(acceptor_);
     asio::post(acceptor_.get_executor(), [self = shared_from_this()] {
       error_code ignored;
       self->acceptor_.close(ignored);
@@ -175,16 +176,15 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     if (error) return;
     const std::string source = peer.address().to_string();
     ++shared_->counters.accepted;
-    auto link = std::make_shared<Link>(std::move(socket), source, shared_);
+    std::shared_ptr<Link> link;
     {
       std::scoped_lock lock(shared_->mutex);
-      if (!shared_->is_cut(source)) {
-        shared_->links.insert(link.get());
-      } else {
+      if (shared_->is_cut(source)) {
         ++shared_->counters.refused_by_cut;
-        link->cut();
-        return;
+        return reset(socket);
       }
+      link = std::make_shared<Link>(std::move(socket), source, shared_);
+      shared_->links.insert(link.get());
     }
     link->start(target_);
   }

@@ -92,6 +92,18 @@ class RawSocket {
   RawSocket& operator=(const RawSocket&) = delete;
 
   void write(std::string_view text) { (void)!send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
+  // Writes until nothing goes any more for a moment, or `most` bytes are gone; how many went.
+  std::size_t write_until_full(std::size_t most) {
+    const std::string block(65'536, 'x');
+    std::size_t sent = 0;
+    pollfd waiting{fd_, POLLOUT, 0};
+    while (sent < most && poll(&waiting, 1, 300) == 1) {
+      const ssize_t size = send(fd_, block.data(), block.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (size > 0) sent += static_cast<std::size_t>(size);
+      if (size < 0 && errno != EAGAIN) break;
+    }
+    return sent;
+  }
   void end_writing() { shutdown(fd_, SHUT_WR); }
   // True when the peer ended the connection by a reset.
   bool is_reset() {

@@ -1,12 +1,13 @@
 #include <atomic>
+#include <csignal>
 #include <future>
 
 #include <catch2/catch.hpp>
 
 #include "net/address.h"
 #include "net/http.h"
-#include "net/relay.h"
 #include "net/router.h"
+#include "net/tls.h"
 #include "net/worker_pool.h"
 #include "tests/net/loopback.h"
 
@@ -46,10 +47,40 @@ TEST_CASE("the router prefers literals and tells an unknown path from a wrong me
 
 TEST_CASE("special addresses may not be called unless allowed") {
   AddressPolicy closed;
-  for (const char* address :
-       {"127.0.0.1", "10.1.2.3", "192.168.0.1", "172.31.255.255", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-        "255.255.255.255", "224.0.0.1", "::1", "::", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1",
-        "2002:7f00:1::", "::127.0.0.1", "not an address", ""}) {
+  for (const char* address : {"127.0.0.1",
+                              "10.1.2.3",
+                              "192.168.0.1",
+                              "172.31.255.255",
+                              "169.254.169.254",
+                              "100.64.0.1",
+                              "0.0.0.0",
+                              "255.255.255.255",
+                              "224.0.0.1",
+                              "::1",
+                              "::",
+                              "fe80::1",
+                              "fd00::1",
+                              "::ffff:127.0.0.1",
+                              "64:ff9b::7f00:1",
+                              "2002:7f00:1::",
+                              "::127.0.0.1",
+                              "::ffff:0:127.0.0.1",
+                              "2001:db8::1",
+                              "2001::1",
+                              "64:ff9b:1::1",
+                              "ff02::1",
+                              "fec0::1",
+                              "198.18.0.1",
+                              "192.0.2.1",
+                              "198.51.100.1",
+                              "203.0.113.1",
+                              "192.0.0.8",
+                              "240.0.0.1",
+                              "fe80::1%eth0",
+                              "127.1",
+                              "0x7f.1",
+                              "not an address",
+                              ""}) {
     CAPTURE(address);
     CHECK_FALSE(closed.may_call(address));
   }
@@ -85,28 +116,72 @@ TEST_CASE("a worker pool runs what it took and drops what waits when it stops") 
   CHECK_FALSE(pool.post([] {}));
 }
 
-TEST_CASE("a relay splices until it is cut and resets what is open") {
-  Loopback loopback;
-  auto server = loopback.serve(false, [](HttpRequest, Responder responder) {
-    responder.respond({200, {}, "through"});
-  });
-  auto relay = TcpRelay::start(loopback.io(), "127.0.0.1", 0, "127.0.0.1", server->port(0));
-  REQUIRE(relay);
-  RawSocket open((*relay)->port());
-  open.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  CHECK_THAT(open.read_until("through"), Catch::Contains("200 OK"));
-  SECTION("for everyone") { (*relay)->set_cut(true); }
-  SECTION("for one source") { (*relay)->set_cut_source("127.0.0.1", true); }
-  CHECK(open.read_to_end().empty());
-  RawSocket later((*relay)->port());
-  later.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  CHECK(later.read_to_end().empty());
-  CHECK((*relay)->counters().refused_by_cut == 2);
-  (*relay)->set_cut(false);
-  (*relay)->set_cut_source("127.0.0.1", false);
-  RawSocket healed((*relay)->port());
-  healed.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  CHECK_THAT(healed.read_until("through"), Catch::Contains("200 OK"));
+TEST_CASE("a worker pool grows to its bound and survives tasks that throw") {
+  WorkerPool pool("test", 3, 100);
+  std::promise<void> go;
+  auto gone = go.get_future().share();
+  std::atomic<int> running = 0, most = 0, done = 0;
+  CHECK(pool.post([] { throw std::runtime_error("of a test"); }));
+  for (int i = 0; i < 10; ++i) {
+    CHECK(pool.post([&, gone] {
+      most = std::max(most.load(), ++running);
+      gone.wait();
+      --running;
+      ++done;
+    }));
+  }
+  while (running < 3) std::this_thread::yield();
+  go.set_value();
+  while (done < 10) std::this_thread::yield();
+  CHECK(most == 3);
+}
+
+TEST_CASE("a task that is dropped unrun answers what it held") {
+  std::atomic<int> status = 0;
+  auto responder = std::make_shared<Responder>([&](HttpResponse response) { status = response.status; });
+  WorkerPool pool("test", 1, 10);
+  pool.stop();
+  CHECK_FALSE(pool.post([responder = std::move(responder)] { responder->respond({}); }));
+  CHECK(status == 500);
+}
+
+TEST_CASE("an Io goes on after a task that throws") {
+  Io io(1);
+  std::promise<void> ran;
+  io.post([] { throw std::runtime_error("of a test"); });
+  io.post([&] { ran.set_value(); });
+  ran.get_future().get();
+}
+
+TEST_CASE("a handle may outlive its Io") {
+  auto io = std::make_unique<Io>(1);
+  auto handle = io->after(std::chrono::hours(1), [] { FAIL("nothing runs it"); });
+  io.reset();
+  handle.reset();
+}
+
+TEST_CASE("termination signals are told one by one") {
+  Io io(1);
+  std::promise<int> first, second;
+  io.on_termination([&, n = std::make_shared<int>(0)](int signal) { (++*n == 1 ? first : second).set_value(signal); });
+  raise(SIGTERM);
+  CHECK(first.get_future().get() == SIGTERM);
+  raise(SIGINT);
+  CHECK(second.get_future().get() == SIGINT);
+}
+
+TEST_CASE("an authority is the same after saving and loading and refuses what is none") {
+  auto authority = CertificateAuthority::create("test", system_clock().now_ms(), 1);
+  REQUIRE(authority);
+  auto loaded = CertificateAuthority::load(authority->certificate_pem(), authority->key_pem());
+  REQUIRE(loaded);
+  CHECK(loaded->issue({"a.test"}, {"127.0.0.1", "::1"}, system_clock().now_ms(), 1));
+  CHECK_FALSE(loaded->issue({"a.test,IP:127.0.0.1"}, {}, system_clock().now_ms(), 1));
+  CHECK_FALSE(loaded->issue({}, {"a.test"}, system_clock().now_ms(), 1));
+  CHECK_FALSE(loaded->issue({}, {}, system_clock().now_ms(), 1));
+  auto other = CertificateAuthority::create("other", system_clock().now_ms(), 1);
+  CHECK_FALSE(CertificateAuthority::load(authority->certificate_pem(), other->key_pem()));
+  CHECK_FALSE(CertificateAuthority::load("", ""));
 }
 
 TEST_CASE("a delayed task runs unless its handle was dropped") {
