@@ -1,0 +1,150 @@
+#include "sandbox/cli/arguments.h"
+
+#include <CLI/CLI.hpp>
+
+#include "sandbox/world/names.h"
+
+namespace skerry::sandbox {
+
+namespace {
+
+constexpr const char* about =
+    "A small internet of Matrix homeservers on this machine: real processes, real TLS, a DNS, a certificate authority\n"
+    "and a gateway that can cut servers off.\n";
+
+constexpr const char* footer =
+    "\nA sandbox lives in one folder: $XDG_STATE_HOME/skerry (~/.local/state/skerry), or that of --dir. While it is "
+    "up,\n"
+    "sandbox.json there tells programs where everything is. Several sandboxes can be up side by side.\n"
+    "Users are written alice@alpha.test or @alice:alpha.test.\n"
+    "Exit status: 0 done; 1 failed, with the reason on stderr; 2 wrong usage.\n";
+
+constexpr const char* client_footer =
+    "\nEverything behind `client` goes to skerry-client as it stands, with this sandbox's sessions, authority and "
+    "servers:\n"
+    "  skerry client login alice@alpha.test\n"
+    "  skerry client --account alice@alpha.test rooms\n"
+    "  skerry client --help      tells what skerry-client can do\n";
+
+class Parser {
+ public:
+  explicit Parser(Arguments& arguments) : args_(arguments), app_(about, "skerry") {
+    app_.footer(footer);
+    app_.set_version_flag("--version", std::string("skerry " SKERRY_VERSION));
+    app_.set_help_flag("-h,--help", "Show this help");
+    app_.require_subcommand(1);
+    add_world_commands();
+    add_server_commands();
+    add_people_commands();
+    add_internal_commands();
+  }
+
+  std::optional<int> run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app_.exit(error, out, err);
+      if (app_.get_subcommands().empty()) return complain_of_command(app_.remaining(), err);
+      err << "skerry: " << error.what() << " (see skerry " << app_.get_subcommands().front()->get_name()
+          << " --help)\n";
+      return 2;
+    }
+    const CLI::App* command = app_.get_subcommands().front();
+    args_.command = command->get_name();
+    if (args_.command == "client") args_.client_words = command->remaining(true);
+    return std::nullopt;
+  }
+
+ private:
+  int complain_of_command(const std::vector<std::string>& words, std::ostream& err) {
+    err << "skerry: " << (words.empty() ? "which command?" : "there is no command " + words.front() + ".")
+        << " There are: " << command_names() << " (see --help)\n";
+    return 2;
+  }
+
+  CLI::App* command(const char* name, const char* text) {
+    CLI::App* made = app_.add_subcommand(name, text);
+    made->add_option("--dir", args_.dir, "The sandbox's folder")->type_name("DIR");
+    return made;
+  }
+
+  CLI::App* command_with_json(const char* name, const char* text) {
+    CLI::App* made = command(name, text);
+    made->add_flag("--json", args_.json, "Print JSON, and nothing else, on stdout");
+    return made;
+  }
+
+  void add_world_commands() {
+    auto* up = command_with_json("up", "Start the servers, and return when all answer");
+    up->add_option("--servers", args_.servers, "How many: 3 in a new sandbox, else as many as the last time")
+        ->check(CLI::Range(std::size_t{1}, max_servers))
+        ->type_name("N");
+    up->add_flag("--direct", args_.direct, "Without the gateway, and so without block");
+    command_with_json("status", "Show the servers: addresses, processes, memory, state");
+    command("down", "Stop everything; the data stays");
+    command("reset", "Stop everything and remove the data, the client sessions and the authority");
+    command_with_json("demo", "Tell what federation is good for, in nine steps that really happen");
+  }
+
+  void add_server_commands() {
+    const auto add = [this](const char* name, const char* text) {
+      command_with_json(name, text)->add_option("servers", args_.names, "As alpha.test, or alpha")->required();
+    };
+    add("kill", "End a server's process at once (SIGKILL)");
+    add("start", "Start a server that ended, and return when it answers");
+    add("block", "Cut a server from everyone, its own clients too; its process lives on");
+    add("unblock", "Let a blocked server be reached again");
+    auto* logs = command("logs", "Show what a server wrote to its log");
+    logs->add_option("server", args_.name, "As alpha.test, or supervisor")->required();
+    logs->add_option("--lines", args_.lines, "How many of the last lines")->capture_default_str();
+    logs->add_flag("-f,--follow", args_.follow, "Go on as more is written");
+  }
+
+  void add_people_commands() {
+    auto* chat = command("chat", "Open the chat screen as a user, who is registered where that is new");
+    chat->add_option("user", args_.user, "alice@alpha.test, or alice with --server")->required();
+    chat->add_option("--server", args_.server, "Where the user lives");
+    chat->add_option("--room", args_.room, "Join this room first (#alias:server or !id), and open it");
+    auto* reg = command_with_json("register", "Make an account: a user name and a password, nothing else");
+    reg->add_option("user", args_.user, "alice@alpha.test, or alice with --server")->required();
+    reg->add_option("--server", args_.server, "Where the user is to live");
+    reg->add_option("--password", args_.password, "Without it, one is made up, and kept in the sandbox's folder");
+    auto* client = command("client", "Run skerry-client with this sandbox's sessions, authority and servers");
+    client->prefix_command();
+    client->set_help_flag();  // its words are skerry-client's
+    client->footer(client_footer);
+  }
+
+  // For run.sh, and for this program itself.
+  void add_internal_commands() {
+    auto* welcome = command("welcome", "Start or find the sandbox, and open the chat screen as alice");
+    welcome->group("");
+    welcome->add_option("--command", args_.how_called);
+    auto* supervise = command("supervise", "Be the supervisor of a sandbox");
+    supervise->group("");
+    supervise->add_option("--servers", args_.servers)->required();
+    supervise->add_flag("--direct", args_.direct);
+    supervise->add_flag("--ephemeral", args_.ephemeral);
+    supervise->add_option("--starter", args_.starter);
+  }
+
+  std::string command_names() {
+    std::string names;
+    for (const CLI::App* sub : app_.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); })) {
+      names += (names.empty() ? "" : " ") + sub->get_name();
+    }
+    return names;
+  }
+
+  Arguments& args_;
+  CLI::App app_;
+};
+
+}  // namespace
+
+std::optional<int> parse_arguments(int argc, const char* const* argv, Arguments& arguments, std::ostream& out,
+                                   std::ostream& err) {
+  return Parser(arguments).run(argc, argv, out, err);
+}
+
+}  // namespace skerry::sandbox

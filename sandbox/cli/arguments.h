@@ -1,0 +1,41 @@
+// The command line, parsed. The one place that knows CLI11.
+#pragma once
+
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace skerry::sandbox {
+
+struct Arguments {
+  std::string command;
+  std::string dir;  // as typed; empty: the default
+  bool json = false;
+
+  std::optional<std::size_t> servers;  // up, supervise
+  bool direct = false;                 // up, supervise
+
+  std::vector<std::string> names;  // kill, start, block, unblock: servers
+  std::string name;                // logs: a server or "supervisor"
+  std::size_t lines = 40;          // logs
+  bool follow = false;             // logs
+
+  std::string user;      // chat, register
+  std::string server;    // chat, register
+  std::string room;      // chat
+  std::string password;  // register
+
+  std::vector<std::string> client_words;  // client
+  std::string how_called = "skerry";      // welcome: what a user types to run this program
+
+  bool ephemeral = false;  // supervise
+  int starter = -1;        // supervise
+};
+
+// Fills `arguments`, and answers nothing; or answers the exit status when there is nothing left to do: help and version
+// go to `out` (0), mistakes to `err` (2).
+std::optional<int> parse_arguments(int argc, const char* const* argv, Arguments& arguments, std::ostream& out,
+                                   std::ostream& err);
+
+}  // namespace skerry::sandbox

@@ -1,0 +1,37 @@
+#include "sandbox/cli/commands.h"
+
+#include <iostream>
+#include <map>
+
+namespace skerry::sandbox {
+
+namespace {
+
+using Command = Result<void> (*)(const Arguments&);
+
+const std::map<std::string, Command>& commands() {
+  static const std::map<std::string, Command> table = {
+      {"up", up_command},          {"status", status_command},   {"down", down_command},
+      {"reset", reset_command},    {"kill", kill_command},       {"start", start_command},
+      {"block", block_command},    {"unblock", unblock_command}, {"logs", logs_command},
+      {"chat", chat_command},      {"client", client_command},   {"register", register_command},
+      {"welcome", welcome_command}};
+  return table;
+}
+
+}  // namespace
+
+int run_command(const Arguments& args) {
+  const auto done = commands().at(args.command)(args);
+  if (!done) {
+    std::cerr << "skerry: " << done.error().text << "\n";
+    return 1;
+  }
+  if (!std::cout.flush()) {
+    std::cerr << "skerry: what was to be said could not be written\n";
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace skerry::sandbox

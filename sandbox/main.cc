@@ -1,0 +1,23 @@
+// skerry: a small internet of homeservers on one machine.
+#include <iostream>
+
+#include "net/log.h"
+#include "sandbox/cli/commands.h"
+#include "sandbox/world/supervisor.h"
+
+int main(int argc, char** argv) {
+  using namespace skerry::sandbox;  // NOLINT(google-build-using-namespace)
+  Arguments arguments;
+  if (const auto status = parse_arguments(argc, argv, arguments, std::cout, std::cerr)) return *status;
+  if (arguments.command == "supervise") {
+    SupervisorOptions options;
+    options.folder = choose_folder(arguments.dir);
+    options.servers = arguments.servers.value_or(1);
+    options.direct = arguments.direct;
+    options.ephemeral = arguments.ephemeral;
+    options.starter = arguments.starter;
+    return run_supervisor(options);
+  }
+  skerry::log::set_level(skerry::log::Level::off);  // stderr is for this program's own words
+  return run_command(arguments);
+}

@@ -1,0 +1,38 @@
+#include "sandbox/people/passwords.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/crypto.h"
+#include "core/json.h"
+#include "net/runtime.h"
+#include "sandbox/world/files.h"
+
+namespace skerry::sandbox {
+
+namespace {
+
+constexpr std::size_t password_bytes = 12;
+
+Json read(const Folder& folder) {
+  const auto text = read_file(folder.passwords_json());
+  auto json = text ? parse_untrusted(*text, JsonNumbers::any) : Result<Json>(Json::object());
+  return json && json->is_object() ? *json : Json::object();
+}
+
+}  // namespace
+
+std::string make_password() { return base64url_encode(net::system_random().bytes(password_bytes)); }
+
+Result<void> remember_password(const Folder& folder, const UserId& user, const std::string& password) {
+  Json passwords = read(folder);
+  passwords[user.str()] = password;
+  return write_file(folder.passwords_json(), passwords.dump(1) + "\n");
+}
+
+std::optional<std::string> remembered_password(const Folder& folder, const UserId& user) {
+  const Json passwords = read(folder);
+  const std::string* password = find_string(passwords, user.str());
+  return password != nullptr ? std::optional(*password) : std::nullopt;
+}
+
+}  // namespace skerry::sandbox

@@ -1,0 +1,18 @@
+// Passwords that this program made up, so that nobody has to remember those of a sandbox.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/ids.h"
+#include "core/result.h"
+#include "sandbox/world/layout.h"
+
+namespace skerry::sandbox {
+
+std::string make_password();
+// Errors: storage.
+Result<void> remember_password(const Folder& folder, const UserId& user, const std::string& password);
+std::optional<std::string> remembered_password(const Folder& folder, const UserId& user);
+
+}  // namespace skerry::sandbox

@@ -1,0 +1,88 @@
+#include "sandbox/world/child.h"
+
+#include <csignal>
+#include <fcntl.h>
+#include <fstream>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/world/sockets.h"
+
+namespace skerry::sandbox {
+
+namespace {
+
+// All that is needed is made ready before fork(): in the child of a process with threads only system calls are safe.
+struct Prepared {
+  std::vector<char*> words;
+  Descriptor log;
+  Descriptor nothing;
+};
+
+Result<Prepared> prepare(const std::vector<std::string>& arguments, const std::string& log_file) {
+  Prepared prepared;
+  if (::access(arguments.front().c_str(), X_OK) != 0) return tl::make_unexpected(system_error(arguments.front()));
+  for (const std::string& argument : arguments) prepared.words.push_back(const_cast<char*>(argument.c_str()));
+  prepared.words.push_back(nullptr);
+  prepared.log = Descriptor(::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!prepared.log.open()) return tl::make_unexpected(system_error(log_file));
+  prepared.nothing = Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!prepared.nothing.open()) return tl::make_unexpected(system_error("/dev/null"));
+  return prepared;
+}
+
+[[noreturn]] void become(const Prepared& prepared) {
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD}) ::signal(number, SIG_DFL);
+  ::dup2(prepared.nothing.get(), STDIN_FILENO);
+  ::dup2(prepared.log.get(), STDOUT_FILENO);
+  ::dup2(prepared.log.get(), STDERR_FILENO);
+  ::execv(prepared.words[0], prepared.words.data());
+  ::_exit(127);
+}
+
+}  // namespace
+
+Result<pid_t> spawn_child(const std::vector<std::string>& arguments, const std::string& log_file) {
+  auto prepared = prepare(arguments, log_file);
+  if (!prepared) return tl::make_unexpected(prepared.error());
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) return tl::make_unexpected(system_error("fork"));
+  if (child > 0) return child;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);  // it ended before the line above
+  become(*prepared);
+}
+
+Result<void> spawn_daemon(const std::vector<std::string>& arguments, const std::string& log_file, int inherited) {
+  auto prepared = prepare(arguments, log_file);
+  if (!prepared) return tl::make_unexpected(prepared.error());
+  const pid_t child = ::fork();
+  if (child < 0) return tl::make_unexpected(system_error("fork"));
+  if (child == 0) {
+    ::setsid();
+    if (::fork() != 0) ::_exit(0);
+    ::fcntl(inherited, F_SETFD, 0);
+    if (::chdir("/") != 0) ::_exit(127);
+    become(*prepared);
+  }
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return {};
+}
+
+std::uint64_t memory_bytes(pid_t pid) {
+  std::ifstream rollup("/proc/" + std::to_string(pid) + "/smaps_rollup");
+  std::string word;
+  while (rollup >> word) {
+    std::uint64_t kilobytes = 0;
+    if (word == "Pss:" && rollup >> kilobytes) return kilobytes * 1'024;
+  }
+  return 0;
+}
+
+}  // namespace skerry::sandbox

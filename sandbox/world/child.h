@@ -1,0 +1,25 @@
+// Processes that end with the one that started them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+#include "core/result.h"
+
+namespace skerry::sandbox {
+
+// Starts a program with stdout and stderr appended to a file (mode 0600). The child is killed when the calling *thread*
+// ends (PR_SET_PDEATHSIG): call it from one that lives as long as the process. Errors: storage (no such program, no
+// descriptor, no process).
+Result<pid_t> spawn_child(const std::vector<std::string>& arguments, const std::string& log_file);
+
+// Starts a program as a daemon: no terminal, its own session, no child of the caller's. `inherited` stays open in it as
+// the same number. Errors: storage.
+Result<void> spawn_daemon(const std::vector<std::string>& arguments, const std::string& log_file, int inherited);
+
+// Proportional set size: what is shared counts by its share. 0 when it cannot be read.
+std::uint64_t memory_bytes(pid_t pid);
+
+}  // namespace skerry::sandbox

@@ -1,0 +1,73 @@
+#include "sandbox/world/controller.h"
+
+#include <chrono>
+
+#include <nlohmann/json.hpp>
+
+#include "sandbox/world/files.h"
+
+namespace skerry::sandbox {
+
+namespace {
+
+constexpr std::chrono::seconds answer_time{30};
+constexpr std::chrono::seconds end_time{30};
+
+}  // namespace
+
+Result<Controller> Controller::connect(const Folder& folder) {
+  auto socket = connect_unix(folder.control_socket());
+  if (!socket) return fail(ErrorCode::not_found, "no sandbox is up in " + folder.path);
+  return Controller(LineChannel(std::move(*socket)));
+}
+
+Result<Json> Controller::ask(const Json& request) {
+  if (auto sent = channel_.send(request); !sent) return tl::make_unexpected(sent.error());
+  auto answer = channel_.receive(answer_time);
+  if (!answer) return answer;
+  if (answer->is_object() && answer->value("ok", false)) return answer;
+  const std::string* text = find_string(*answer, "error");
+  return fail(ErrorCode::invalid_param, text != nullptr ? *text : "the supervisor's answer makes no sense");
+}
+
+Result<SandboxStatus> Controller::status() {
+  auto answer = ask({{"op", "status"}});
+  if (!answer) return tl::make_unexpected(answer.error());
+  const Json* sandbox = find_object(*answer, "sandbox");
+  return parse_status(sandbox != nullptr ? *sandbox : Json());
+}
+
+Result<void> Controller::command(const std::string& op, const std::string& server) {
+  auto answer = ask({{"op", op}, {"server", server}});
+  if (!answer) return tl::make_unexpected(answer.error());
+  return {};
+}
+
+// The last that is heard of the supervisor is that its end of the socket is closed: by its exit.
+Result<void> Controller::down() {
+  if (auto sent = channel_.send({{"op", "down"}}); !sent) return {};
+  while (true) {
+    const auto answer = channel_.receive(end_time);
+    if (answer) continue;
+    if (answer.error().code == ErrorCode::unreachable) return {};
+    return tl::make_unexpected(answer.error());
+  }
+}
+
+Result<SandboxStatus> last_status(const Folder& folder) {
+  const auto text = read_file(folder.sandbox_json());
+  if (!text) return fail(ErrorCode::not_found, "there is no sandbox in " + folder.path + "; `skerry up` starts one");
+  const auto json = parse_untrusted(*text, JsonNumbers::canonical);
+  if (!json) return tl::make_unexpected(Error{json.error().code, folder.sandbox_json() + ": " + json.error().text});
+  auto status = parse_status(*json);
+  if (!status) return status;
+  for (ServerStatus& server : status->servers) {
+    // A supervisor that was killed could not write down that its servers went with it.
+    if (server.pid) server.state = ServerState::killed;
+    server.pid.reset();
+    server.memory_bytes = 0;
+  }
+  return status;
+}
+
+}  // namespace skerry::sandbox

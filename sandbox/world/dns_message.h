@@ -1,0 +1,31 @@
+// The sandbox's DNS as a pure function: the bytes of a query in, the bytes of the answer out (RFC 1035, RFC 2782).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace skerry::sandbox {
+
+// What is known. Names are in lower case, without the last dot.
+struct Zone {
+  struct Service {
+    std::string target;
+    std::uint16_t port = 0;
+  };
+  std::string apex = "test";  // its SOA goes with "no such name" and "no such data"
+  std::map<std::string, std::array<std::uint8_t, 4>, std::less<>> addresses;
+  std::map<std::string, Service, std::less<>> services;
+};
+
+inline constexpr std::size_t dns_query_bytes = 512;  // longer queries are no use here: one question, perhaps EDNS
+
+// The answer to a query from the network, or nothing for what deserves none (answers, fragments of a header). A and SRV
+// come from the zone with a TTL of one second; another type of a known name is "no data", so AAAA is at once; an
+// unknown name is NXDOMAIN. What cannot be parsed is FORMERR, other operations NOTIMP, other classes REFUSED.
+std::optional<std::string> answer_dns_query(std::string_view query_untrusted, const Zone& zone);
+
+}  // namespace skerry::sandbox

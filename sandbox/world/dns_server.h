@@ -1,0 +1,37 @@
+// Answers DNS queries over UDP and TCP, on a thread of its own.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "core/result.h"
+#include "sandbox/world/dns_message.h"
+#include "sandbox/world/sockets.h"
+
+namespace skerry::sandbox {
+
+class DnsServer {
+ public:
+  // Port 53 where that is permitted and free, else 5353, else any. Errors: storage.
+  static Result<std::unique_ptr<DnsServer>> start(const std::string& address, Zone zone);
+  ~DnsServer();
+
+  std::uint16_t port() const { return sockets_.port; }
+
+ private:
+  struct Connection;
+  DnsServer(UdpTcp sockets, Zone zone);
+  void run();
+  void answer_datagrams();
+  void accept_connections();
+  bool serve(Connection& connection) const;
+
+  const Zone zone_;
+  UdpTcp sockets_;
+  Descriptor stop_;  // an eventfd
+  std::vector<Connection> connections_;
+  std::thread thread_;
+};
+
+}  // namespace skerry::sandbox

@@ -1,0 +1,31 @@
+#include "sandbox/world/gateway.h"
+
+namespace skerry::sandbox {
+
+Result<std::unique_ptr<Gateway>> Gateway::start(net::Io& io, const Plan& plan) {
+  auto gateway = std::make_unique<Gateway>();
+  for (const ServerPlan& server : plan.servers) {
+    gateway->own_addresses_[server.name] = server.own;
+    for (const std::uint16_t port : {plan.ports.federation, plan.ports.client, plan.ports.https}) {
+      auto relay = net::TcpRelay::start(io, server.gateway, port, server.own, port);
+      if (!relay) return tl::make_unexpected(relay.error());
+      gateway->relays_[server.name].push_back(std::move(*relay));
+    }
+  }
+  return gateway;
+}
+
+void Gateway::set_blocked(const std::string& server, bool blocked) {
+  const std::string& address = own_addresses_.at(server);
+  for (auto& [name, relays] : relays_) {
+    for (auto& relay : relays) {
+      if (name == server) {
+        relay->set_cut(blocked);
+      } else {
+        relay->set_cut_source(address, blocked);
+      }
+    }
+  }
+}
+
+}  // namespace skerry::sandbox

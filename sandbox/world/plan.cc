@@ -1,0 +1,173 @@
+#include "sandbox/world/plan.h"
+
+#include <arpa/inet.h>
+#include <chrono>
+#include <cstring>
+#include <sstream>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "core/json.h"
+#include "sandbox/world/files.h"
+#include "sandbox/world/names.h"
+
+namespace skerry::sandbox {
+
+namespace {
+
+constexpr std::uint16_t usual_federation_port = Ports{}.federation;
+// Servers of a supervisor that was killed end within moments; their ports are worth the wait.
+constexpr std::chrono::milliseconds patience{300};
+constexpr std::chrono::milliseconds step{10};
+
+struct Remembered {
+  int slot = 0;
+  std::size_t servers = 0;
+  Ports ports;
+};
+
+Remembered remembered(const Folder& folder) {
+  Remembered found;
+  const auto text = read_file(folder.places_json());
+  const auto json = text ? parse_untrusted(*text, JsonNumbers::canonical) : Result<Json>(Json());
+  if (!json || !json->is_object()) return found;
+  const auto number = [&json](const char* key, std::int64_t most) -> std::int64_t {
+    const Json* value = find_member(*json, key);
+    if (value == nullptr || !value->is_number_integer()) return 0;
+    const auto given = value->get<std::int64_t>();
+    return given > 0 && given <= most ? given : 0;
+  };
+  found.slot = static_cast<int>(number("slot", max_slot));
+  found.servers = static_cast<std::size_t>(number("servers", max_servers));
+  const auto port = [&number](const char* key, std::uint16_t usual) {
+    const auto value = static_cast<std::uint16_t>(number(key, 65'535));
+    return value == 0 ? usual : value;
+  };
+  found.ports = {port("federation_port", found.ports.federation), port("client_port", found.ports.client),
+                 port("https_port", found.ports.https)};
+  return found;
+}
+
+bool free_everywhere(const std::vector<ServerPlan>& servers, std::uint16_t port) {
+  for (const ServerPlan& server : servers) {
+    if (!can_listen(server.own, port)) return false;
+    if (server.gateway != server.own && !can_listen(server.gateway, port)) return false;
+  }
+  return true;
+}
+
+Result<std::uint16_t> choose_port(const std::vector<ServerPlan>& servers, std::uint16_t wanted, bool expected) {
+  const auto deadline = std::chrono::steady_clock::now() + (expected ? patience : std::chrono::milliseconds(0));
+  while (!free_everywhere(servers, wanted)) {
+    if (std::chrono::steady_clock::now() >= deadline) {
+      for (std::uint32_t port = wanted + 10'000; port < 32'768; port += 7) {  // below the range of outgoing connections
+        if (free_everywhere(servers, static_cast<std::uint16_t>(port))) return static_cast<std::uint16_t>(port);
+      }
+      return fail(ErrorCode::storage, "no free port for " + servers.front().own);
+    }
+    std::this_thread::sleep_for(step);
+  }
+  return wanted;
+}
+
+std::string toml_text(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    char escaped[8];
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      out += escaped;
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+}  // namespace
+
+std::string Plan::client_url(const ServerPlan& server) const {
+  return "http://" + server.gateway + ":" + std::to_string(ports.client);
+}
+
+std::string Plan::federation_address(const ServerPlan& server) const {
+  return server.gateway + ":" + std::to_string(ports.federation);
+}
+
+Zone Plan::zone() const {
+  Zone zone;
+  for (const ServerPlan& server : servers) {
+    in_addr address{};
+    ::inet_pton(AF_INET, server.gateway.c_str(), &address);
+    std::memcpy(zone.addresses[server.name].data(), &address, sizeof address);
+    if (ports.federation == usual_federation_port) continue;
+    zone.services["_matrix-fed._tcp." + server.name] = {server.name, ports.federation};
+    zone.services["_matrix._tcp." + server.name] = {server.name, ports.federation};
+  }
+  return zone;
+}
+
+Result<Plan> make_plan(const Folder& folder, std::size_t servers, bool direct) {
+  const Remembered before = remembered(folder);
+  Plan plan;
+  auto slot = take_slot(before.slot);
+  if (!slot) return tl::make_unexpected(slot.error());
+  plan.slot = std::move(*slot);
+  plan.direct = direct;
+  const int number = plan.slot.number;
+  for (std::size_t i = 0; i < servers; ++i) {
+    const std::string own = own_address(number, i);
+    plan.servers.push_back({server_name(i), own, direct ? own : gateway_address(number, i)});
+  }
+  const bool expected = before.slot == number;
+  const Ports wanted = expected ? before.ports : Ports{};
+  for (const auto& [port, target] :
+       {std::pair{wanted.federation, &plan.ports.federation}, std::pair{wanted.client, &plan.ports.client},
+        std::pair{wanted.https, &plan.ports.https}}) {
+    auto chosen = choose_port(plan.servers, port, expected);
+    if (!chosen) return tl::make_unexpected(chosen.error());
+    *target = *chosen;
+  }
+  return plan;
+}
+
+Result<void> remember_plan(const Folder& folder, const Plan& plan) {
+  return write_file(folder.places_json(), dump({{"slot", plan.slot.number},
+                                                {"servers", plan.servers.size()},
+                                                {"federation_port", plan.ports.federation},
+                                                {"client_port", plan.ports.client},
+                                                {"https_port", plan.ports.https}}) +
+                                              "\n");
+}
+
+std::size_t remembered_servers(const Folder& folder) { return remembered(folder).servers; }
+
+std::string homeserver_config(const Plan& plan, const ServerPlan& server, const Folder& folder,
+                              const std::string& dns) {
+  std::ostringstream text;
+  const auto listener = [&](std::uint16_t port, bool tls, bool client_api, bool federation_api) {
+    text << "\n[[listeners]]\naddress = " << toml_text(server.own) << "\nport = " << port << "\n";
+    if (tls) text << "tls = true\ncertificate_file = \"certificate.pem\"\nkey_file = \"key.pem\"\n";
+    text << "client_api = " << (client_api ? "true" : "false")
+         << "\nfederation_api = " << (federation_api ? "true" : "false") << "\n";
+  };
+  text << "# Written by skerry at each start of the sandbox.\n"
+       << "server_name = " << toml_text(server.name) << "\ndata_folder = \"data\"\n";
+  listener(plan.ports.federation, true, false, true);
+  listener(plan.ports.client, false, true, false);
+  listener(plan.ports.https, true, true, false);
+  text << "\n[well_known]\nclient_url = " << toml_text(plan.client_url(server)) << "\n"
+       << "\n[registration]\nopen = true\n"
+       << "\n[rate_limits]\nenabled = false\n"
+       << "\n[federation]\nsystem_store = false\nca_files = [" << toml_text(folder.ca_file()) << "]\n"
+       << "allowed_private_ranges = [\"127.0.0.0/8\"]\nbind_address = " << toml_text(server.own) << "\n"
+       << "backoff_first_ms = 100\nbackoff_max_ms = 2000  # who waits ten minutes learns nothing\n"
+       << "\n[discovery]\nresolver = [" << toml_text(dns) << "]\nhttps_port = " << plan.ports.https << "\n";
+  return text.str();
+}
+
+}  // namespace skerry::sandbox

@@ -1,0 +1,374 @@
+#include "sandbox/world/supervisor.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <fcntl.h>
+#include <malloc.h>
+#include <map>
+#include <memory>
+#include <optional>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "net/io.h"
+#include "net/log.h"
+#include "sandbox/world/authority.h"
+#include "sandbox/world/child.h"
+#include "sandbox/world/control.h"
+#include "sandbox/world/dns_server.h"
+#include "sandbox/world/files.h"
+#include "sandbox/world/gateway.h"
+#include "sandbox/world/names.h"
+#include "sandbox/world/status.h"
+
+namespace skerry::sandbox {
+
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+// Servers that did not end by themselves until then are killed: what they acknowledged is on disk.
+constexpr std::chrono::seconds stop_time{5};
+constexpr int io_threads = 1;
+
+// Signals come as readable descriptors, and children inherit none of this (see spawn_child).
+Descriptor receive_signals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) ::sigaddset(&signals, number);
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  return Descriptor(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+class Supervisor {
+ public:
+  explicit Supervisor(const SupervisorOptions& options)
+      : options_(options), folder_(options.folder), starter_(options.starter), signals_(receive_signals()) {}
+
+  int run() {
+    auto started = start();
+    if (!started) {
+      log::error("supervisor", started.error().text);
+      tell_starter({{"ok", false}, {"error", started.error().text}});
+      begin_to_stop();
+    } else {
+      log::info("supervisor", std::to_string(servers_.size()) + " servers started");
+      tell_starter({{"ok", true}, {"supervisor_pid", ::getpid()}});
+    }
+    while (!ended()) turn();
+    finish();
+    return started ? 0 : 1;
+  }
+
+ private:
+  struct Server {
+    ServerPlan plan;
+    pid_t pid = 0;  // 0: none
+    bool blocked = false;
+    bool killed = false;  // how it ended last
+  };
+
+  Result<void> start();
+  Result<void> start_servers();
+  Result<void> spawn(Server& server);
+  void turn();
+  void read_signals();
+  void reap();
+  void listen_to_starter();
+  void tell_starter(const Json& object);
+  void handle(ControlServer::ConnectionId id, const Json& request);
+  Result<void> command(const std::string& name, const Json& request);
+  Result<void> set_blocked(Server& server, bool blocked);
+  void kill(Server& server);
+  Result<Server*> find(const Json& request);
+  void begin_to_stop();
+  bool ended() const;
+  void finish();
+  SandboxStatus status() const;
+  void write_status() const;
+
+  const SupervisorOptions options_;
+  const Folder folder_;
+  Descriptor starter_;
+  bool starter_silent_ = false;  // it will say nothing more; it still may wait for our end
+  bool kept_ = false;
+  Descriptor signals_;
+  Descriptor lock_;
+  Plan plan_;
+  std::unique_ptr<DnsServer> dns_;
+  std::string dns_address_;  // with port
+  std::unique_ptr<net::Io> io_;
+  std::unique_ptr<Gateway> gateway_;
+  std::optional<ControlServer> control_;
+  std::vector<Server> servers_;
+  std::optional<Steady::time_point> stop_deadline_;
+  std::vector<ControlServer::ConnectionId> waiting_for_end_;
+};
+
+Result<void> Supervisor::start() {
+  lock_ = Descriptor(::open(folder_.lock_file().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock_.open()) return tl::make_unexpected(system_error(folder_.lock_file()));
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    lock_.close();
+    return fail(ErrorCode::storage, "another sandbox is running in " + folder_.path);
+  }
+  raise_descriptor_limit();
+  auto plan = make_plan(folder_, options_.servers, options_.direct);
+  if (!plan) return tl::make_unexpected(plan.error());
+  plan_ = std::move(*plan);
+  if (auto remembered = remember_plan(folder_, plan_); !remembered) return remembered;
+  auto control = ControlServer::listen(folder_.control_socket());
+  if (!control) return tl::make_unexpected(control.error());
+  control_ = std::move(*control);
+  auto dns = DnsServer::start(dns_address(plan_.slot.number), plan_.zone());
+  if (!dns) return tl::make_unexpected(dns.error());
+  dns_ = std::move(*dns);
+  dns_address_ = dns_address(plan_.slot.number) + ":" + std::to_string(dns_->port());
+  if (!options_.direct) {
+    io_ = std::make_unique<net::Io>(io_threads);
+    auto gateway = Gateway::start(*io_, plan_);
+    if (!gateway) return tl::make_unexpected(gateway.error());
+    gateway_ = std::move(*gateway);
+  }
+  if (auto started = start_servers(); !started) return started;
+  write_status();
+  ::malloc_trim(0);
+  return {};
+}
+
+Result<void> Supervisor::start_servers() {
+  for (const ServerPlan& server : plan_.servers) {
+    if (auto made = make_folder(folder_.server(server.name)); !made) return made;
+    const std::string config = homeserver_config(plan_, server, folder_, dns_address_);
+    if (auto written = write_file(folder_.server(server.name) + "/homeserver.toml", config); !written) return written;
+  }
+  if (auto written = write_certificates(folder_, plan_); !written) return written;
+  for (const ServerPlan& server : plan_.servers) servers_.push_back({server});
+  for (Server& server : servers_) {
+    if (auto spawned = spawn(server); !spawned) return spawned;
+  }
+  return {};
+}
+
+Result<void> Supervisor::spawn(Server& server) {
+  auto child = spawn_child(
+      {program_folder() + "/skerry-homeserver", "--config", folder_.server(server.plan.name) + "/homeserver.toml"},
+      folder_.server_log(server.plan.name));
+  if (!child) return tl::make_unexpected(child.error());
+  server.pid = *child;
+  return {};
+}
+
+void Supervisor::turn() {
+  std::vector<pollfd> waiting = {{signals_.get(), POLLIN, 0}, {starter_silent_ ? -1 : starter_.get(), POLLIN, 0}};
+  if (control_) control_->add_to(waiting);
+  int timeout_ms = -1;
+  if (stop_deadline_) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*stop_deadline_ - Steady::now());
+    timeout_ms = static_cast<int>(std::max<std::int64_t>(left.count() + 1, 0));
+  }
+  if (::poll(waiting.data(), waiting.size(), timeout_ms) < 0) return;
+  if (control_) {
+    control_->handle(&waiting[2], [this](ControlServer::ConnectionId id, const Json& request) { handle(id, request); });
+  }
+  if (waiting[1].revents != 0) listen_to_starter();
+  if (waiting[0].revents != 0) read_signals();
+  if (stop_deadline_ && Steady::now() >= *stop_deadline_) {
+    for (Server& server : servers_) kill(server);
+  }
+}
+
+void Supervisor::read_signals() {
+  signalfd_siginfo signal{};
+  while (::read(signals_.get(), &signal, sizeof signal) == static_cast<ssize_t>(sizeof signal)) {
+    if (signal.ssi_signo == static_cast<std::uint32_t>(SIGCHLD)) continue;
+    log::info("supervisor", "ends by signal " + std::to_string(signal.ssi_signo));
+    begin_to_stop();
+  }
+  reap();
+}
+
+void Supervisor::reap() {
+  bool changed = false;
+  for (Server& server : servers_) {
+    int status = 0;
+    if (server.pid == 0 || ::waitpid(server.pid, &status, WNOHANG) != server.pid) continue;
+    server.pid = 0;
+    server.killed = WIFSIGNALED(status);
+    changed = true;
+    const std::string how = server.killed ? "by signal " + std::to_string(WTERMSIG(status))
+                                          : "with status " + std::to_string(WEXITSTATUS(status));
+    log::info("supervisor", server.plan.name + " ended " + how);
+  }
+  if (changed) write_status();
+}
+
+// Its only word is that it keeps the sandbox.
+void Supervisor::listen_to_starter() {
+  std::array<char, 256> buffer;
+  const ssize_t size = ::recv(starter_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (size > 0) {
+    kept_ = true;
+    return;
+  }
+  if (!kept_) {
+    log::info("supervisor", "whoever wanted this sandbox is gone");
+    begin_to_stop();
+  }
+  starter_silent_ = true;
+}
+
+void Supervisor::tell_starter(const Json& object) {
+  if (!starter_.open()) return;
+  const std::string line = dump(object) + "\n";
+  (void)!::send(starter_.get(), line.data(), line.size(), MSG_NOSIGNAL);
+}
+
+void Supervisor::handle(ControlServer::ConnectionId id, const Json& request) {
+  const std::string* command_name = find_string(request, "op");
+  const std::string name = command_name != nullptr ? *command_name : "";
+  if (name == "down") {
+    waiting_for_end_.push_back(id);
+    return begin_to_stop();
+  }
+  if (name == "status") {
+    reap();
+    return control_->answer(id, {{"ok", true}, {"sandbox", full_json(status())}});
+  }
+  const auto done = command(name, request);
+  if (!done) return control_->answer(id, {{"ok", false}, {"error", done.error().text}});
+  write_status();
+  control_->answer(id, {{"ok", true}});
+}
+
+Result<void> Supervisor::command(const std::string& name, const Json& request) {
+  if (stop_deadline_) return fail(ErrorCode::cancelled, "the sandbox is going down");
+  reap();
+  auto found = find(request);
+  if (!found) return tl::make_unexpected(found.error());
+  Server& server = **found;
+  if (name == "kill") {
+    if (server.pid == 0) return fail(ErrorCode::invalid_param, server.plan.name + " is not running");
+    kill(server);
+    return {};
+  }
+  if (name == "start") return server.pid != 0 ? Result<void>() : spawn(server);
+  if (name == "block") return set_blocked(server, true);
+  if (name == "unblock") return set_blocked(server, false);
+  return fail(ErrorCode::unrecognized, "the supervisor knows no " + name);
+}
+
+Result<void> Supervisor::set_blocked(Server& server, bool blocked) {
+  if (!gateway_) return fail(ErrorCode::invalid_param, "a sandbox without a gateway (up --direct) can block nobody");
+  gateway_->set_blocked(server.plan.name, blocked);
+  server.blocked = blocked;
+  log::info("supervisor", server.plan.name + (blocked ? " is blocked" : " is unblocked"));
+  return {};
+}
+
+// SIGKILL ends a process within moments, so this waits.
+void Supervisor::kill(Server& server) {
+  if (server.pid == 0) return;
+  ::kill(server.pid, SIGKILL);
+  while (::waitpid(server.pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  server.pid = 0;
+  server.killed = true;
+  log::info("supervisor", server.plan.name + " is killed");
+}
+
+Result<Supervisor::Server*> Supervisor::find(const Json& request) {
+  const std::string* typed = find_string(request, "server");
+  std::vector<std::string> known;
+  for (const Server& server : servers_) known.push_back(server.plan.name);
+  const auto name = find_server(known, typed != nullptr ? *typed : "");
+  if (!name) return tl::make_unexpected(name.error());
+  return &*std::find_if(servers_.begin(), servers_.end(), [&](const Server& s) { return s.plan.name == *name; });
+}
+
+void Supervisor::begin_to_stop() {
+  if (stop_deadline_) return;
+  stop_deadline_ = Steady::now() + stop_time;
+  for (const Server& server : servers_) {
+    if (server.pid != 0) ::kill(server.pid, SIGTERM);
+  }
+}
+
+bool Supervisor::ended() const {
+  return stop_deadline_ && std::all_of(servers_.begin(), servers_.end(), [](const Server& s) { return s.pid == 0; });
+}
+
+// Everything is released before anybody is told: who waits for the answer finds nothing listening.
+void Supervisor::finish() {
+  gateway_.reset();
+  io_.reset();
+  dns_.reset();
+  plan_.slot.held.close();
+  if (!servers_.empty()) write_status();
+  if (control_) ::unlink(folder_.control_socket().c_str());
+  if (options_.ephemeral && lock_.open()) (void)remove_contents(folder_);
+  lock_.close();
+  log::info("supervisor", "ended");
+  if (!control_) return;
+  for (const auto id : waiting_for_end_) control_->answer(id, {{"ok", true}});
+  control_->flush();
+}
+
+SandboxStatus Supervisor::status() const {
+  SandboxStatus status;
+  status.ca_file = folder_.ca_file();
+  status.dns_address = dns_address_;
+  status.supervisor_pid = ::getpid();
+  status.direct = options_.direct;
+  status.https_port = plan_.ports.https;
+  for (const Server& server : servers_) {
+    ServerStatus entry;
+    entry.name = server.plan.name;
+    entry.client_url = plan_.client_url(server.plan);
+    entry.federation_address = plan_.federation_address(server.plan);
+    entry.own_client_url = "http://" + server.plan.own + ":" + std::to_string(plan_.ports.client);
+    if (server.pid != 0) {
+      entry.pid = server.pid;
+      entry.memory_bytes = memory_bytes(server.pid);
+      entry.state = server.blocked ? ServerState::blocked : ServerState::running;
+    } else {
+      entry.state = server.killed ? ServerState::killed : ServerState::stopped;
+    }
+    status.servers.push_back(std::move(entry));
+  }
+  return status;
+}
+
+void Supervisor::write_status() const {
+  const auto written = write_file(folder_.sandbox_json(), public_json(status()).dump(1) + "\n");
+  if (!written) log::warn("supervisor", written.error().text);
+}
+
+}  // namespace
+
+int run_supervisor(const SupervisorOptions& options) {
+  ::prctl(PR_SET_NAME, "skerry-sandbox");
+  ::umask(077);
+  return Supervisor(options).run();
+}
+
+}  // namespace skerry::sandbox

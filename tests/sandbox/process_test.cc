@@ -1,0 +1,321 @@
+// skerry as its users run it: real processes, in folders of their own.
+#include <arpa/inet.h>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <thread>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "sandbox/world/sockets.h"
+#include "tests/support/api.h"
+#include "tests/support/homeserver_process.h"
+
+using namespace skerry::test;  // NOLINT(google-build-using-namespace)
+using skerry::Json;
+
+namespace {
+
+const std::string skerry_program = SKERRY_BIN_DIR "/skerry";
+
+bool eventually(const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
+// A process that ended and that nobody has waited for yet does not live.
+bool alive(pid_t pid) {
+  const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+  const auto name_end = stat.rfind(')');
+  return name_end != std::string::npos && stat.at(name_end + 2) != 'Z';
+}
+
+// A folder for a sandbox, which is down at the end whatever happened.
+class Folder {
+ public:
+  explicit Folder(const std::string& below = "") : path_(root_.path() + below) {}
+  ~Folder() { skerry({"down"}); }
+
+  Ran skerry(std::vector<std::string> words) const {
+    words.insert(words.begin(), skerry_program);
+    words.insert(words.end(), {"--dir", path_});
+    return run(words);
+  }
+  Json json(std::vector<std::string> words) const {
+    words.emplace_back("--json");
+    const Ran ran = skerry(std::move(words));
+    INFO(ran.output);
+    REQUIRE(ran.status == 0);
+    return Json::parse(ran.output);
+  }
+  std::string state(const std::string& server) const {
+    const Json sandbox = json({"status"});
+    for (const Json& each : sandbox.at("servers")) {
+      if (each.at("name") == server) return each.at("state");
+    }
+    return "unknown";
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  TemporaryFolder root_;
+  std::string path_;
+};
+
+std::vector<pid_t> pids(const Json& sandbox) {
+  std::vector<pid_t> out;
+  for (const Json& server : sandbox.at("servers")) out.push_back(server.at("pid"));
+  return out;
+}
+
+bool answers(const Json& server) { return Api(server.at("client_url")).get("/_matrix/client/versions").status == 200; }
+
+// Whether nothing of a sandbox that was up is left: no process, and nobody listening at its addresses.
+bool gone(const Json& sandbox) {
+  for (const pid_t pid : pids(sandbox)) {
+    if (alive(pid)) return false;
+  }
+  for (const Json& server : sandbox.at("servers")) {
+    const std::string url = server.at("client_url").get<std::string>().substr(7);
+    const std::string federation = server.at("federation_address");
+    for (const std::string& place : {url, federation}) {
+      const auto colon = place.find(':');
+      const auto port = static_cast<std::uint16_t>(std::stoi(place.substr(colon + 1)));
+      if (!skerry::sandbox::can_listen(place.substr(0, colon), port)) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("up starts servers that answer and down leaves nothing but the data") {
+  const Folder folder("/a folder with spaces");
+  const Json up = folder.json({"up", "--servers", "2"});
+  CHECK(up.at("version") == 1);
+  REQUIRE(up.at("servers").size() == 2);
+  CHECK(up["servers"][0]["name"] == "alpha.test");
+  CHECK(up["servers"][1]["name"] == "bravo.test");
+  for (const Json& server : up["servers"]) {
+    CHECK(answers(server));
+    CHECK(server.at("memory_bytes").get<std::uint64_t>() > 0);
+    CHECK(server.at("state") == "running");
+    CHECK(alive(server.at("pid")));
+  }
+  CHECK(std::filesystem::exists(up.at("ca_file").get<std::string>()));
+  CHECK(Json::parse(read_file(folder.path() + "/sandbox.json")).at("servers").size() == 2);
+  struct stat status {};
+  REQUIRE(::stat((folder.path() + "/authority/ca.key").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+
+  CHECK(folder.skerry({"down"}).status == 0);
+  CHECK(gone(up));
+  CHECK(folder.state("alpha.test") == "stopped");
+  CHECK(folder.skerry({"down"}).status == 0);  // nothing to do
+}
+
+TEST_CASE("accounts and the authority survive down and up and do not survive reset") {
+  const Folder folder;
+  const Json first = folder.json({"up", "--servers", "1"});
+  const std::string authority = read_file(first.at("ca_file"));
+  const Json alice = folder.json({"register", "alice@alpha.test"});
+  CHECK(alice.at("user_id") == "@alice:alpha.test");
+  CHECK_FALSE(alice.at("device_id").get<std::string>().empty());
+  folder.skerry({"down"});
+
+  const Json second = folder.json({"up"});
+  CHECK(second.at("servers").size() == 1);  // as many as the last time
+  CHECK(read_file(second.at("ca_file")) == authority);
+  const std::string url = second["servers"][0]["client_url"];
+  CHECK(Api(url, alice.at("access_token")).get("/_matrix/client/v3/account/whoami").status == 200);
+
+  CHECK(folder.skerry({"reset"}).status == 0);
+  CHECK_FALSE(std::filesystem::exists(folder.path() + "/servers"));
+  CHECK(folder.skerry({"status"}).status == 1);
+}
+
+TEST_CASE("a killed server is seen and started again and the others go on") {
+  const Folder folder;
+  const Json up = folder.json({"up", "--servers", "2"});
+  CHECK(folder.skerry({"kill", "alpha"}).status == 0);
+  CHECK_FALSE(alive(up["servers"][0]["pid"]));
+  CHECK(folder.state("alpha.test") == "killed");
+  CHECK(answers(up["servers"][1]));
+  CHECK(folder.skerry({"kill", "alpha"}).status == 1);
+  CHECK(folder.skerry({"start", "alpha.test"}).status == 0);
+  CHECK(answers(up["servers"][0]));
+
+  SECTION("also when it ended by itself") {
+    const pid_t pid = folder.json({"status"})["servers"][0]["pid"];
+    REQUIRE(::kill(pid, SIGTERM) == 0);
+    CHECK(eventually([&] { return folder.state("alpha.test") == "stopped"; }));
+    CHECK(folder.json({"up"})["servers"][0]["state"] == "running");
+    CHECK(answers(up["servers"][0]));
+  }
+}
+
+TEST_CASE("a blocked server lives but nobody reaches it until it is unblocked or started anew") {
+  const Folder folder;
+  const Json up = folder.json({"up", "--servers", "2"});
+  CHECK(folder.skerry({"block", "alpha.test"}).status == 0);
+  CHECK(folder.state("alpha.test") == "blocked");
+  CHECK(alive(up["servers"][0]["pid"]));
+  CHECK_FALSE(answers(up["servers"][0]));
+  CHECK(answers(up["servers"][1]));
+  CHECK(folder.skerry({"unblock", "alpha.test"}).status == 0);
+  CHECK(answers(up["servers"][0]));
+
+  CHECK(folder.skerry({"block", "alpha.test"}).status == 0);
+  folder.skerry({"down"});
+  CHECK(folder.json({"up"})["servers"][0]["state"] == "running");
+  CHECK(answers(up["servers"][0]));
+}
+
+TEST_CASE("an open connection is reset when its server is blocked") {
+  const Folder folder;
+  const Json up = folder.json({"up", "--servers", "1"});
+  const std::string place = up["servers"][0]["client_url"].get<std::string>().substr(7);
+  const auto colon = place.find(':');
+  const skerry::sandbox::Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(place.substr(colon + 1))));
+  REQUIRE(::inet_pton(AF_INET, place.substr(0, colon).c_str(), &address.sin_addr) == 1);
+  REQUIRE(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  const std::string request = "GET /_matrix/client/versions HTTP/1.1\r\nHost: alpha.test\r\n\r\n";
+  REQUIRE(::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL) > 0);
+  char buffer[4'096];
+  REQUIRE(::recv(socket.get(), buffer, sizeof buffer, 0) > 0);  // through the gateway and back
+
+  folder.skerry({"block", "alpha.test"});
+  const timeval patience{20, 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ssize_t size = 1;
+  while (size > 0) size = ::recv(socket.get(), buffer, sizeof buffer, 0);
+  CHECK(size < 0);
+  CHECK(errno == ECONNRESET);
+}
+
+TEST_CASE("a sandbox without a gateway works and blocks nobody") {
+  const Folder folder;
+  const Json up = folder.json({"up", "--servers", "1", "--direct"});
+  CHECK(answers(up["servers"][0]));
+  const Ran blocked = folder.skerry({"block", "alpha.test"});
+  CHECK(blocked.status == 1);
+  CHECK(blocked.output.find("gateway") != std::string::npos);
+}
+
+TEST_CASE("two sandboxes run side by side") {
+  const Folder one, two;
+  const Json first = one.json({"up", "--servers", "1"});
+  const Json second = two.json({"up", "--servers", "1"});
+  CHECK(first["servers"][0]["client_url"] != second["servers"][0]["client_url"]);
+  CHECK(first.at("dns_address") != second.at("dns_address"));
+  CHECK(answers(first["servers"][0]));
+  one.skerry({"down"});
+  CHECK(gone(first));
+  CHECK(answers(second["servers"][0]));
+}
+
+TEST_CASE("up finds a sandbox that is up") {
+  const Folder folder;
+  const Json first = folder.json({"up", "--servers", "1"});
+  const Json second = folder.json({"up"});
+  CHECK(pids(first) == pids(second));
+  const Ran other = folder.skerry({"up", "--servers", "2"});
+  CHECK(other.status == 1);
+  CHECK(other.output.find("is up with 1 server") != std::string::npos);
+}
+
+TEST_CASE("servers end with their supervisor even when it is killed") {
+  const Folder folder;
+  const Json up = folder.json({"up", "--servers", "2"});
+  pid_t supervisor = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string command = read_file(entry.path().string() + "/cmdline");
+    if (command.find("supervise") != std::string::npos && command.find(folder.path()) != std::string::npos) {
+      supervisor = std::stoi(entry.path().filename());
+    }
+  }
+  REQUIRE(supervisor > 0);
+  REQUIRE(::kill(supervisor, SIGKILL) == 0);
+  CHECK(eventually([&] { return gone(up); }));
+  CHECK(folder.state("alpha.test") == "killed");
+  CHECK(folder.json({"up"})["servers"][0]["state"] == "running");  // with the same data
+}
+
+TEST_CASE("an interrupted up leaves nothing running") {
+  const int number = GENERATE(SIGINT, SIGTERM, SIGKILL);
+  const Folder folder;
+  ChildProcess up({skerry_program, "up", "--servers", "8", "--dir", folder.path()}, folder.path() + "-output");
+  REQUIRE(eventually([&] { return std::filesystem::exists(folder.path() + "/sandbox.json"); }));
+  const Json sandbox = Json::parse(read_file(folder.path() + "/sandbox.json"));
+  up.signal(number);
+  const int status = up.wait();
+  if (number != SIGKILL && status != 0) {
+    CHECK(gone(sandbox));  // at once: it waited for that
+  }
+  if (status != 0) CHECK(eventually([&] { return gone(sandbox); }));
+  if (status == 0) CHECK(folder.skerry({"down"}).status == 0);  // it was quicker
+  std::filesystem::remove(folder.path() + "-output");
+}
+
+TEST_CASE("an up that fails says why and leaves nothing running") {
+  const Folder folder;
+  REQUIRE(folder.skerry({"up", "--servers", "2"}).status == 0);
+  folder.skerry({"down"});
+  const std::string key = folder.path() + "/servers/bravo.test/data/signing.key";
+  REQUIRE(std::filesystem::exists(key));
+  write_file(key, "this is no key\n");
+  const Ran up = folder.skerry({"up"});
+  CHECK(up.status == 1);
+  CHECK(up.output.find("bravo.test") != std::string::npos);
+  CHECK(up.output.find("signing.key") != std::string::npos);  // the server's own words
+  CHECK(folder.state("alpha.test") == "stopped");
+}
+
+TEST_CASE("unknown names list the known ones and every command has help") {
+  const Folder folder;
+  folder.skerry({"up", "--servers", "2"});
+  const Ran unknown = folder.skerry({"kill", "delta.test"});
+  CHECK(unknown.status == 1);
+  CHECK(unknown.output.find("alpha.test bravo.test") != std::string::npos);
+  const Ran log = folder.skerry({"logs", "delta.test"});
+  CHECK(log.output.find("alpha.test bravo.test supervisor") != std::string::npos);
+  CHECK(folder.skerry({"logs", "alpha"}).output.find("listening") != std::string::npos);
+  for (const char* command : {"up", "status", "down", "reset", "logs", "kill", "start", "block", "unblock", "chat",
+                              "register", "client", "demo"}) {
+    const Ran help = run({skerry_program, command, "--help"});
+    INFO(command << ": " << help.output);
+    CHECK(help.status == 0);
+    CHECK(help.output.find("Usage") != std::string::npos);
+  }
+  const Ran strange = run({skerry_program, "dance"});
+  CHECK(strange.status == 2);
+  CHECK(strange.output.find("unblock") != std::string::npos);
+}
+
+TEST_CASE("the client runs with the sandbox's sessions and servers") {
+  const Folder folder;
+  folder.skerry({"up", "--servers", "1"});
+  const std::vector<std::string> client = {skerry_program, "client", "--dir", folder.path()};
+  const auto words = [&client](std::vector<std::string> more) {
+    more.insert(more.begin(), client.begin(), client.end());
+    return more;
+  };
+  const Ran made = run(words({"register", "bob@alpha.test", "--password", "correct horse"}));
+  INFO(made.output);
+  CHECK(made.status == 0);
+  const Ran who = run(words({"--account", "bob@alpha.test", "whoami"}));
+  CHECK(who.output.find("@bob:alpha.test") == 0);
+  CHECK(std::filesystem::exists(folder.path() + "/client/client.db"));
+}
