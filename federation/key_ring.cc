@@ -170,8 +170,9 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
       auto shared = std::make_shared<Result<Json>>(std::move(answer));
       const bool queued = self->pool.post([self, server, shared] {
         if (*shared) {
-          self->note_answer(server);
+          // In this order: who finds that the server was asked lately must find what it answered.
           (void)self->take_in(server, **shared);
+          self->note_answer(server);
         } else {
           log::debug("keys", "no keys from " + server.str() + ": " + shared->error().text);
         }
