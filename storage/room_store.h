@@ -65,7 +65,7 @@ struct StrippedInvite {
   RoomId room;
   UserId user;
   std::string room_version;
-  std::string membership;           // invite or knock; leave once it was removed
+  std::string membership;           // invite or knock; leave: it is over since `position`
   std::string event_json;           // the signed event
   std::string stripped_state_json;  // array of stripped events, the membership event included
   StreamPosition position = 0;

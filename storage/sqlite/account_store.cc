@@ -4,19 +4,9 @@
 
 namespace skerry::storage {
 
-Result<void> SqliteAccountStore::write(std::function<Result<void>(Connection&)> use) {
-  auto written = writer_.run([use = std::move(use)](WriteContext& context) -> Result<StreamPosition> {
-    auto done = use(context.connection);
-    if (!done) return tl::make_unexpected(done.error());
-    return StreamPosition{0};
-  });
-  if (!written) return tl::make_unexpected(written.error());
-  return {};
-}
-
 Result<void> SqliteAccountStore::create_user(const UserId& user, const std::string& password_hash, std::int64_t now_ms,
                                              bool admin) {
-  return write([=](Connection& connection) -> Result<void> {
+  return writer_.write([=](Connection& connection) -> Result<void> {
     Query taken(connection, "SELECT 1 FROM users WHERE user = ?", user.str());
     if (taken.next()) return fail(ErrorCode::user_in_use, "that user name is taken");
     Query(connection, "INSERT INTO users VALUES(?, ?, ?, ?)", user.str(), password_hash, now_ms, admin).run();
@@ -39,14 +29,14 @@ Result<std::optional<std::string>> SqliteAccountStore::password_hash(const UserI
 }
 
 Result<void> SqliteAccountStore::set_password_hash(const UserId& user, const std::string& password_hash) {
-  return write([=](Connection& connection) -> Result<void> {
+  return writer_.write([=](Connection& connection) -> Result<void> {
     Query(connection, "UPDATE users SET password_hash = ? WHERE user = ?", password_hash, user.str()).run();
     return {};
   });
 }
 
 Result<void> SqliteAccountStore::put_device(const UserId& user, const Device& device, const std::string& token_hash) {
-  return write([=](Connection& connection) -> Result<void> {
+  return writer_.write([=](Connection& connection) -> Result<void> {
     // An existing device keeps its name ('POST /login': initial_device_display_name).
     Query(connection,
           "INSERT INTO devices VALUES(?, ?, ?, ?) ON CONFLICT(user, device) DO UPDATE SET last_seen_ms = "
@@ -78,7 +68,7 @@ Result<std::vector<Device>> SqliteAccountStore::devices(const UserId& user) {
 
 Result<void> SqliteAccountStore::set_device_name(const UserId& user, const std::string& device,
                                                  const std::string& name) {
-  return write([=](Connection& connection) -> Result<void> {
+  return writer_.write([=](Connection& connection) -> Result<void> {
     Query(connection, "UPDATE devices SET display_name = ? WHERE user = ? AND device = ?", name, user.str(), device)
         .run();
     if (connection.database().getChanges() == 0) return fail(ErrorCode::not_found, "no such device");
@@ -87,7 +77,7 @@ Result<void> SqliteAccountStore::set_device_name(const UserId& user, const std::
 }
 
 Result<void> SqliteAccountStore::remove_device(const UserId& user, const std::string& device) {
-  return write([=](Connection& connection) -> Result<void> {
+  return writer_.write([=](Connection& connection) -> Result<void> {
     Query(connection, "DELETE FROM tokens WHERE user = ? AND device = ?", user.str(), device).run();
     Query(connection, "DELETE FROM devices WHERE user = ? AND device = ?", user.str(), device).run();
     return {};
@@ -95,7 +85,7 @@ Result<void> SqliteAccountStore::remove_device(const UserId& user, const std::st
 }
 
 Result<void> SqliteAccountStore::remove_all_devices(const UserId& user) {
-  return write([=](Connection& connection) -> Result<void> {
+  return writer_.write([=](Connection& connection) -> Result<void> {
     Query(connection, "DELETE FROM tokens WHERE user = ?", user.str()).run();
     Query(connection, "DELETE FROM devices WHERE user = ?", user.str()).run();
     return {};
@@ -114,7 +104,7 @@ Result<Profile> SqliteAccountStore::profile(const UserId& user) {
 }
 
 Result<void> SqliteAccountStore::set_profile(const UserId& user, const Profile& profile) {
-  return write([=](Connection& connection) -> Result<void> {
+  return writer_.write([=](Connection& connection) -> Result<void> {
     Query(connection, "INSERT OR REPLACE INTO profiles VALUES(?, ?, ?, ?)", user.str(), profile.display_name,
           profile.avatar_url, profile.fields_json)
         .run();

@@ -34,8 +34,6 @@ class SqliteAccountStore final : public AccountStore {
 
  private:
   // A write that answers nothing but success. `use(connection)` may return an error.
-  Result<void> write(std::function<Result<void>(Connection&)> use);
-
   Writer& writer_;
   Readers& readers_;
 };

@@ -1,10 +1,13 @@
 #include "storage/sqlite/connection.h"
 
+#include <sqlite3.h>
+
 namespace skerry::storage {
 
 namespace {
 
 constexpr int busy_ms = 10'000;
+constexpr std::size_t idle_readers = 8;  // stay open
 
 }  // namespace
 
@@ -19,6 +22,8 @@ Connection::Connection(const std::string& file, Mode mode)
   // Of 1 KiB each: a bound, taken up only as pages are used.
   execute(mode == Mode::write ? "PRAGMA cache_size=-4096" : "PRAGMA cache_size=-1024");
   if (mode == Mode::read) execute("PRAGMA query_only=ON");
+  // The log shrinks again after a time with long readers.
+  if (mode == Mode::write) execute("PRAGMA journal_size_limit=8388608");
 }
 
 SQLite::Statement& Connection::statement(const char* sql) {
@@ -26,6 +31,8 @@ SQLite::Statement& Connection::statement(const char* sql) {
   if (!prepared) prepared = std::make_unique<SQLite::Statement>(database_, sql);
   return *prepared;
 }
+
+bool Connection::in_transaction() const { return sqlite3_get_autocommit(database_.getHandle()) == 0; }
 
 Query::~Query() {
   // reset() throws what the last step threw already.
@@ -36,6 +43,14 @@ Query::~Query() {
 std::string Query::text(int column) const {
   const SQLite::Column value = statement_.getColumn(column);
   return std::string(static_cast<const char*>(value.getBlob()), static_cast<std::size_t>(value.getBytes()));
+}
+
+Snapshot::~Snapshot() {
+  try {
+    Query(connection_, "COMMIT").run();
+  } catch (const SQLite::Exception&) {
+    // Nothing was written: there is nothing that could be lost.
+  }
 }
 
 std::unique_ptr<Connection> Readers::take() {
@@ -52,7 +67,7 @@ std::unique_ptr<Connection> Readers::take() {
 
 void Readers::give(std::unique_ptr<Connection> connection) {
   std::scoped_lock lock(mutex_);
-  idle_.push_back(std::move(connection));
+  if (idle_.size() < idle_readers) idle_.push_back(std::move(connection));
 }
 
 }  // namespace skerry::storage

@@ -25,6 +25,7 @@ class Connection {
   // The statement of this literal, prepared once.
   SQLite::Statement& statement(const char* sql);
   void execute(const char* sql) { database_.exec(sql); }
+  bool in_transaction() const;
 
  private:
   SQLite::Database database_;
@@ -73,7 +74,19 @@ class Query {
   int bound_ = 0;
 };
 
-// Reading connections, lent to one thread at a time; as many as ever read at once.
+// Until it ends, all queries of a connection see the database as it is now; and they are quicker together.
+class Snapshot {
+ public:
+  explicit Snapshot(Connection& connection) : connection_(connection) { Query(connection_, "BEGIN").run(); }
+  ~Snapshot();
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+
+ private:
+  Connection& connection_;
+};
+
+// Reading connections, lent to one thread at a time; as many as read at once, some of which stay open.
 class Readers {
  public:
   explicit Readers(std::string file) : file_(std::move(file)) {}

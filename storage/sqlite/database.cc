@@ -18,8 +18,6 @@ namespace skerry::storage {
 
 namespace {
 
-constexpr StreamPosition transactions_kept_for = 1'000'000;  // positions: days under load, for ever on a quiet server
-
 // Holds the folder for this process alone.
 class FolderLock {
  public:
@@ -91,7 +89,7 @@ Result<std::unique_ptr<Database>> open_locked(const std::string& folder, const S
   const StreamPosition used = number(*connection, "SELECT value FROM meta WHERE name = 'reserved_position'");
   const StreamPosition reserved = used + Sequencer::block;
   Query(*connection, "UPDATE meta SET value = ? WHERE name = 'reserved_position'", reserved).run();
-  Query(*connection, "DELETE FROM client_transactions WHERE position < ?", used - transactions_kept_for).run();
+  forget_transactions(*connection, used);
   const StateId next_state = number(*connection, "SELECT max(id) FROM states") + 1;
   return std::make_unique<SqliteDatabase>(std::move(lock), file, std::move(connection), us, used + 1, reserved,
                                           next_state);

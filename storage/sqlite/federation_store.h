@@ -29,8 +29,6 @@ class SqliteFederationStore final : public FederationStore {
                                          const std::string& response_json) override;
 
  private:
-  Result<void> write(std::function<void(Connection&)> use);
-
   Writer& writer_;
   Readers& readers_;
 };

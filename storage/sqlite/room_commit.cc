@@ -1,5 +1,6 @@
 // Writing events: the row, what it names, the room's heads, its current state and what is derived from that.
 #include <algorithm>
+#include <set>
 
 #include "core/crypto.h"
 #include "storage/sqlite/room_store.h"
@@ -7,6 +8,10 @@
 namespace skerry::storage {
 
 namespace {
+
+// Client transactions are kept for so many positions: days under load, for ever on a quiet server.
+constexpr StreamPosition transactions_kept_for = 1'000'000;
+constexpr std::size_t events_until_forgetting = 100'000;
 
 int verdict_number(Verdict verdict) {
   switch (verdict) {
@@ -26,11 +31,19 @@ std::optional<std::string> text_or_null(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
+// An event at hand, or null.
+using FindEvent = std::function<EventPtr(const EventId&)>;
+
 // Writes one event. For one job; not kept.
 class EventWriter {
  public:
-  EventWriter(WriteContext& context, const EventCommit& commit, const ServerName& us)
-      : context_(context), connection_(context.connection), commit_(commit), event_(*commit.event), us_(us) {}
+  EventWriter(WriteContext& context, const EventCommit& commit, const ServerName& us, const FindEvent& at_hand)
+      : context_(context),
+        connection_(context.connection),
+        commit_(commit),
+        event_(*commit.event),
+        us_(us),
+        at_hand_(at_hand) {}
 
   // The stream position, or 0 for what has none.
   Result<StreamPosition> write() {
@@ -38,6 +51,8 @@ class EventWriter {
       return fail(ErrorCode::internal, "dropped events are not stored");
     room_ = room_row();
     if (auto known = find_known()) return *known;
+    if (!states_are_written())
+      return fail(ErrorCode::storage, "a state that the event builds on was lost with a write that failed");
     place();
     if (nid_) {
       update_row();
@@ -46,11 +61,7 @@ class EventWriter {
     }
     if (!commit_.outlier) note_missing();
     note_redactions();
-    if (commit_.transaction) {
-      Query(connection_, "INSERT OR REPLACE INTO client_transactions VALUES(?, ?, ?)",
-            transaction_key(*commit_.transaction), event_.id().str(), position_.value_or(0))
-          .run();
-    }
+    note_transaction();
     move_room();
     return position_.value_or(0);
   }
@@ -70,6 +81,12 @@ class EventWriter {
     if (query.integer(1) == 0 || commit_.outlier) return query.is_null(2) ? 0 : query.integer(2);
     nid_ = query.integer(0);
     return std::nullopt;
+  }
+
+  bool states_are_written() {
+    if (commit_.outlier) return true;
+    return state_is_written(connection_, commit_.state_before) && state_is_written(connection_, state_after()) &&
+           state_is_written(connection_, commit_.current_state.value_or(0));
   }
 
   void place() {
@@ -96,27 +113,32 @@ class EventWriter {
   }
   StateId state_after() const { return commit_.state_after.value_or(commit_.state_before); }
 
+  // Of what is handed on: the other server that sent it through us.
+  std::optional<std::string> origin() const {
+    const ServerName server = event_.sender().server();
+    return commit_.distribute && server != us_ ? std::optional(server.str()) : std::nullopt;
+  }
+
   void insert_row() {
-    Query(
-        connection_,
-        "INSERT INTO events(event_id, room, verdict, outlier, distribute, position, depth, place, state_before, "
-        "state_after, "
-        "rule, reason, redacted_by, transaction_id, transaction_device, json) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        event_.id().str(), room_, verdict_number(commit_.judgement.verdict), commit_.outlier, commit_.distribute,
-        position_, event_.depth(), place_, commit_.state_before, state_after(), text_or_null(commit_.judgement.rule),
-        text_or_null(commit_.judgement.reason), redacted_by(), transaction_id(), transaction_device(),
-        event_.canonical_text())
+    Query(connection_,
+          "INSERT INTO events(event_id, room, verdict, outlier, distribute, origin, position, depth, place, "
+          "state_before, state_after, auth, rule, reason, redacted_by, transaction_id, transaction_device, json) "
+          "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          event_.id().str(), room_, verdict_number(commit_.judgement.verdict), commit_.outlier, commit_.distribute,
+          origin(), position_, event_.depth(), place_, commit_.state_before, state_after(),
+          auth_nids(connection_, event_), text_or_null(commit_.judgement.rule), text_or_null(commit_.judgement.reason),
+          redacted_by(), transaction_id(), transaction_device(), event_.canonical_text())
         .run();
   }
 
   void update_row() {
     Query(connection_,
-          "UPDATE events SET verdict = ?, outlier = 0, distribute = ?, position = ?, place = ?, state_before = ?, "
-          "state_after = ?, "
-          "rule = ?, reason = ?, redacted_by = coalesce(?, redacted_by) WHERE nid = ?",
-          verdict_number(commit_.judgement.verdict), commit_.distribute, position_, place_, commit_.state_before,
-          state_after(), text_or_null(commit_.judgement.rule), text_or_null(commit_.judgement.reason), redacted_by(),
-          *nid_)
+          "UPDATE events SET verdict = ?, outlier = 0, distribute = ?, origin = ?, position = ?, place = ?, "
+          "state_before = ?, state_after = ?, auth = ?, rule = ?, reason = ?, redacted_by = coalesce(?, redacted_by) "
+          "WHERE nid = ?",
+          verdict_number(commit_.judgement.verdict), commit_.distribute, origin(), position_, place_,
+          commit_.state_before, state_after(), auth_nids(connection_, event_), text_or_null(commit_.judgement.rule),
+          text_or_null(commit_.judgement.reason), redacted_by(), *nid_)
         .run();
   }
 
@@ -145,6 +167,13 @@ class EventWriter {
     Query(connection_, "INSERT OR IGNORE INTO redactions VALUES(?, ?)", target.str(), event_.id().str()).run();
   }
 
+  void note_transaction() {
+    if (!commit_.transaction) return;
+    Query(connection_, "INSERT OR REPLACE INTO client_transactions VALUES(?, ?, ?)",
+          transaction_key(*commit_.transaction), event_.id().str(), position_.value_or(0))
+        .run();
+  }
+
   void move_room() {
     if (event_.is_state("m.room.create", "")) {
       Query(connection_, "UPDATE rooms SET create_event = ? WHERE nid = ? AND create_event = ''", event_.id().str(),
@@ -159,30 +188,33 @@ class EventWriter {
             commit_.current_state.value_or(state_after()), event_.depth(), room_)
           .run();
     }
-    for (const auto& [key, id] : commit_.current_state_delta) change_state(key, id);
+    if (commit_.distribute)
+      Query(connection_, "UPDATE rooms SET last_distributed = ? WHERE nid = ?", *position_, room_).run();
+    std::set<ServerName> servers;
+    for (const auto& [key, id] : commit_.current_state_delta) change_state(key, id, servers);
+    for (const ServerName& server : servers) move_server(server);
   }
 
-  void change_state(const StateKey& key, const EventId& id) {
-    Query(connection_, "INSERT OR IGNORE INTO state_keys(type, state_key) VALUES(?, ?)", key.type, key.state_key).run();
-    Query(connection_,
-          "INSERT OR REPLACE INTO state_changes SELECT ?, ?, nid, ? FROM state_keys WHERE type = ? AND state_key = ?",
-          room_, *position_, id.str(), key.type, key.state_key)
+  void change_state(const StateKey& key, const EventId& id, std::set<ServerName>& servers) {
+    Query(connection_, "INSERT OR REPLACE INTO state_changes VALUES(?, ?, ?, ?)", room_, *position_,
+          state_key_nid(connection_, key), id.str())
         .run();
     if (key.type != "m.room.member") return;
     const auto user = UserId::parse(key.state_key);
     if (!user) return;
-    const std::string membership = id.empty() ? "leave" : membership_of(id);
     Query(connection_,
           "INSERT INTO memberships(room, user, server, membership, event_id, position) VALUES(?, ?, ?, ?, ?, ?) "
           "ON CONFLICT(room, user) DO UPDATE SET membership = excluded.membership, event_id = excluded.event_id, "
           "position = excluded.position, forgotten = 0",
-          room_, user->str(), user->server().str(), membership, id.str(), *position_)
+          room_, user->str(), user->server().str(), membership_of(id), id.str(), *position_)
         .run();
-    move_server(user->server());
+    servers.insert(user->server());
   }
 
+  // "leave" when the state has no such event any more.
   std::string membership_of(const EventId& id) {
-    if (id == event_.id()) return std::string(event_.membership());
+    if (id.empty()) return "leave";
+    if (const EventPtr event = at_hand_(id)) return std::string(event->membership());
     Query stored(connection_, "SELECT json FROM events WHERE event_id = ?", id.str());
     if (!stored.next()) return "leave";
     auto event = Event::from_stored(id, stored.text(0));
@@ -195,7 +227,7 @@ class EventWriter {
     Query joined(connection_, "SELECT 1 FROM memberships WHERE room = ? AND server = ? AND membership = 'join' LIMIT 1",
                  room_, server.str());
     const bool is_in = joined.next();
-    Query open(connection_, "SELECT first FROM server_stretches WHERE server = ? AND room = ? AND last IS NULL",
+    Query open(connection_, "SELECT 1 FROM server_stretches WHERE server = ? AND room = ? AND last IS NULL",
                server.str(), room_);
     const bool was_in = open.next();
     if (is_in && !was_in) {
@@ -214,6 +246,7 @@ class EventWriter {
   const EventCommit& commit_;
   const Event& event_;
   const ServerName& us_;
+  const FindEvent& at_hand_;
   std::int64_t room_ = 0;
   std::optional<std::int64_t> nid_;
   std::optional<StreamPosition> position_;
@@ -237,6 +270,10 @@ std::string transaction_key(const ClientTransaction& transaction) {
   return base64_encode(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
 }
 
+void forget_transactions(Connection& connection, StreamPosition now) {
+  Query(connection, "DELETE FROM client_transactions WHERE position < ?", now - transactions_kept_for).run();
+}
+
 void SqliteRoomStore::commit(EventCommit commit, Committed done) {
   std::vector<EventCommit> one;
   one.push_back(std::move(commit));
@@ -244,28 +281,14 @@ void SqliteRoomStore::commit(EventCommit commit, Committed done) {
 }
 
 void SqliteRoomStore::commit_all(std::vector<EventCommit> commits, Committed done) {
-  if (commits.empty()) return done(StreamPosition{0});
-  const RoomId room = commits.front().event->room_id();
-  for (EventCommit& commit : commits) {
-    const bool makes_state =
-        commit.event->is_state() && commit.judgement.verdict == Verdict::accepted && !commit.outlier;
-    if (!makes_state || commit.state_after) continue;
-    auto made = make_state(room, commit.state_before,
-                           {{{commit.event->type(), *commit.event->state_key()}, commit.event->id()}});
-    if (!made) return done(tl::make_unexpected(made.error()));
-    commit.state_after = *made;
-  }
+  const auto room = commits.empty() ? std::nullopt : std::optional(commits.front().event->room_id());
+  auto made = make_states_after(commits);
   auto shared = std::make_shared<const std::vector<EventCommit>>(std::move(commits));
   writer_.submit(
       room,
-      [this, shared](WriteContext& context) -> Result<StreamPosition> {
-        StreamPosition last = 0;
-        for (const EventCommit& commit : *shared) {
-          auto position = EventWriter(context, commit, us_).write();
-          if (!position) return position;
-          last = std::max(last, *position);
-        }
-        return last;
+      [this, shared, made](WriteContext& context) -> Result<StreamPosition> {
+        if (!made) return tl::make_unexpected(made.error());
+        return write_events(context, *shared);
       },
       [this, shared, done = std::move(done)](Result<StreamPosition> result) {
         if (result) {
@@ -275,6 +298,39 @@ void SqliteRoomStore::commit_all(std::vector<EventCommit> commits, Committed don
         }
         done(std::move(result));
       });
+}
+
+Result<void> SqliteRoomStore::make_states_after(std::vector<EventCommit>& commits) {
+  for (EventCommit& commit : commits) {
+    const Event& event = *commit.event;
+    const bool makes_state = event.is_state() && commit.judgement.verdict == Verdict::accepted && !commit.outlier;
+    if (!makes_state || commit.state_after) continue;
+    auto made = make_state(event.room_id(), commit.state_before, {{{event.type(), *event.state_key()}, event.id()}});
+    if (!made) return tl::make_unexpected(made.error());
+    commit.state_after = *made;
+  }
+  return {};
+}
+
+Result<StreamPosition> SqliteRoomStore::write_events(WriteContext& context, const std::vector<EventCommit>& commits) {
+  std::unordered_map<EventId, EventPtr> together;
+  for (const EventCommit& commit : commits) together.emplace(commit.event->id(), commit.event);
+  const FindEvent at_hand = [&](const EventId& id) {
+    const auto found = together.find(id);
+    return found != together.end() ? found->second : events_.find(id);
+  };
+  StreamPosition last = 0;
+  for (const EventCommit& commit : commits) {
+    auto position = EventWriter(context, commit, us_, at_hand).write();
+    if (!position) return position;
+    last = std::max(last, *position);
+  }
+  written_since_forgetting_ += commits.size();
+  if (written_since_forgetting_ >= events_until_forgetting) {
+    written_since_forgetting_ = 0;
+    forget_transactions(context.connection, last);
+  }
+  return last;
 }
 
 }  // namespace skerry::storage

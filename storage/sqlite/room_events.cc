@@ -5,6 +5,12 @@
 
 namespace skerry::storage {
 
+namespace {
+
+constexpr std::size_t most_events = 100'000;  // in one answer, whatever the caller's limit
+
+}  // namespace
+
 Result<StoredEvent> SqliteRoomStore::stored_event(const Query& query) {
   StoredEvent stored;
   const auto id = stored_id<EventId>(query.text(0));
@@ -54,6 +60,7 @@ Result<std::optional<StoredEvent>> SqliteRoomStore::event(const EventId& id) {
 
 Result<std::vector<StoredEvent>> SqliteRoomStore::events(const std::vector<EventId>& ids) {
   return readers_.read([&](Connection& connection) -> Result<std::vector<StoredEvent>> {
+    Snapshot snapshot(connection);
     std::vector<StoredEvent> events;
     events.reserve(ids.size());
     for (const EventId& id : ids) {
@@ -67,6 +74,7 @@ Result<std::vector<StoredEvent>> SqliteRoomStore::events(const std::vector<Event
 
 Result<std::vector<EventId>> SqliteRoomStore::absent(const std::vector<EventId>& ids) {
   return readers_.read([&](Connection& connection) -> Result<std::vector<EventId>> {
+    Snapshot snapshot(connection);
     std::vector<EventId> absent;
     for (const EventId& id : ids) {
       Query query(connection, "SELECT 1 FROM events WHERE event_id = ?", id.str());
@@ -81,6 +89,7 @@ Result<RoomStore::Page> SqliteRoomStore::live_events(const RoomId& room, StreamP
   return readers_.read([&](Connection& connection) -> Result<Page> {
     const auto nid = room_nid(connection, room);
     if (!nid) return Page{};
+    limit = std::min(limit, most_events);
     // One more than asked for tells whether there are more.
     const char* sql = newest ? "SELECT " SKERRY_EVENT_COLUMNS
                                " FROM events WHERE room = ? AND position > ? AND position <= ? AND verdict = 0 "
@@ -113,7 +122,7 @@ Result<std::vector<StoredEvent>> SqliteRoomStore::history(const RoomId& room, To
                           : "SELECT " SKERRY_EVENT_COLUMNS
                             " FROM events WHERE room = ? AND (depth, place) > (?, ?) AND outlier = 0 AND verdict = 0 "
                             "ORDER BY depth, place LIMIT ?";
-    Query query(connection, sql, *nid, from.depth, from.order, limit);
+    Query query(connection, sql, *nid, from.depth, from.order, std::min(limit, most_events));
     return read_events(query);
   });
 }
@@ -122,12 +131,13 @@ Result<TopologicalPosition> SqliteRoomStore::topological_at(const RoomId& room, 
   return readers_.read([&](Connection& connection) -> Result<TopologicalPosition> {
     const auto nid = room_nid(connection, room);
     if (!nid) return TopologicalPosition{};
+    // After the deepest event that had arrived by then: of a fork that arrived late, less deep events are newer.
     Query query(connection,
-                "SELECT depth FROM events WHERE room = ? AND position <= ? AND position IS NOT NULL AND verdict = 0 "
-                "ORDER BY position DESC LIMIT 1",
+                "SELECT depth FROM events WHERE room = ? AND place > 0 AND place <= ? AND outlier = 0 AND verdict = 0 "
+                "ORDER BY depth DESC LIMIT 1",
                 *nid, position);
     if (!query.next()) return TopologicalPosition{};
-    // After every event that had arrived by then: no later arrival at this depth has a smaller order.
+    // No later arrival at this depth has a smaller order.
     return TopologicalPosition{query.integer(0), position + 1};
   });
 }

@@ -39,11 +39,6 @@ std::vector<EventId> split_heads(const std::string& text) {
   return heads;
 }
 
-Result<void> without_position(const Result<StreamPosition>& written) {
-  if (!written) return tl::make_unexpected(written.error());
-  return {};
-}
-
 }  // namespace
 
 Result<StreamPosition> SqliteRoomStore::save_stripped_invite(StrippedInvite invite) {
@@ -83,27 +78,27 @@ Result<StreamPosition> SqliteRoomStore::forget(const RoomId& room, const UserId&
 }
 
 Result<void> SqliteRoomStore::set_published(const RoomId& room, bool published) {
-  return without_position(writer_.run([room, published](WriteContext& context) -> Result<StreamPosition> {
-    Query(context.connection, "UPDATE rooms SET published = ? WHERE room_id = ?", published, room.str()).run();
-    return StreamPosition{0};
-  }));
+  return writer_.write([room, published](Connection& connection) -> Result<void> {
+    Query(connection, "UPDATE rooms SET published = ? WHERE room_id = ?", published, room.str()).run();
+    return {};
+  });
 }
 
 Result<void> SqliteRoomStore::add_alias(const RoomAlias& alias, const RoomId& room, const UserId& creator) {
-  return without_position(writer_.run([alias, room, creator](WriteContext& context) -> Result<StreamPosition> {
-    Query taken(context.connection, "SELECT 1 FROM aliases WHERE alias = ?", alias.str());
+  return writer_.write([alias, room, creator](Connection& connection) -> Result<void> {
+    Query taken(connection, "SELECT 1 FROM aliases WHERE alias = ?", alias.str());
     if (taken.next()) return fail(ErrorCode::room_in_use, "that alias is taken");
-    Query(context.connection, "INSERT INTO aliases VALUES(?, ?, ?)", alias.str(), room.str(), creator.str()).run();
-    return StreamPosition{0};
-  }));
+    Query(connection, "INSERT INTO aliases VALUES(?, ?, ?)", alias.str(), room.str(), creator.str()).run();
+    return {};
+  });
 }
 
 Result<void> SqliteRoomStore::remove_alias(const RoomAlias& alias) {
-  return without_position(writer_.run([alias](WriteContext& context) -> Result<StreamPosition> {
-    Query(context.connection, "DELETE FROM aliases WHERE alias = ?", alias.str()).run();
-    if (context.connection.database().getChanges() == 0) return fail(ErrorCode::not_found, "no such alias");
-    return StreamPosition{0};
-  }));
+  return writer_.write([alias](Connection& connection) -> Result<void> {
+    Query(connection, "DELETE FROM aliases WHERE alias = ?", alias.str()).run();
+    if (connection.database().getChanges() == 0) return fail(ErrorCode::not_found, "no such alias");
+    return {};
+  });
 }
 
 Result<std::optional<RoomInfo>> SqliteRoomStore::room(const RoomId& room) {

@@ -1,7 +1,9 @@
-// States: whole copies and deltas. A delta is written until the deltas since the last copy have as many entries as the
-// state.
+// States. A room's state changes one entry at a time, so states are kept as lines: a line begins with a whole copy, or
+// forks off a state of another line, and each state of it differs from the one before by a few entries. The state S of
+// a line is then, for each key, the newest entry up to S: one look-up for a key, one walk along the index for a whole
+// state. A whole copy is made when the changes since the last one are as many as its entries, so that reading never
+// costs much more than the state itself.
 #include <algorithm>
-#include <unordered_set>
 
 #include "storage/sqlite/room_store.h"
 
@@ -9,9 +11,40 @@ namespace skerry::storage {
 
 namespace {
 
-constexpr std::size_t state_cache_entries = 65'536;
+constexpr std::size_t state_cache_entries = 32'768;  // some 200 bytes each
 constexpr std::size_t event_cache_bytes = 8 * 1'048'576;
-constexpr std::size_t least_delta_entries = 32;
+constexpr std::size_t least_copy_size = 32;  // smaller states are not copied more often than ones of this size
+
+void apply(const StateChanges& changes, StateMap& state) {
+  for (const auto& [key, id] : changes) {
+    if (id.empty()) {
+      state.erase(key);
+    } else {
+      state[key] = id;
+    }
+  }
+}
+
+std::optional<StatePlace> read_place(Connection& connection, StateId id) {
+  Query row(connection, "SELECT line, base, since_copy, copy_size FROM states WHERE id = ?", id);
+  if (!row.next()) return std::nullopt;
+  return StatePlace{row.integer(0), row.integer(1), static_cast<std::size_t>(row.integer(2)),
+                    static_cast<std::size_t>(row.integer(3))};
+}
+
+tl::unexpected<Error> missing_state() {
+  return fail(ErrorCode::storage, "a state is missing from the database, or was lost with a write that failed");
+}
+
+// The line that another one forked off, and the last state that they share; nothing for a line that begins with a
+// whole copy.
+std::optional<std::pair<StateId, StateId>> parent_line(Connection& connection, StateId line) {
+  const auto first = read_place(connection, line);
+  if (!first || first->base == 0) return std::nullopt;
+  const auto base = read_place(connection, first->base);
+  if (!base) return std::nullopt;
+  return std::pair(base->line, first->base);
+}
 
 }  // namespace
 
@@ -23,43 +56,74 @@ SqliteRoomStore::SqliteRoomStore(Writer& writer, Readers& readers, ServerName us
       states_(state_cache_entries),
       events_(event_cache_bytes) {}
 
+std::int64_t state_key_nid(Connection& connection, const StateKey& key) {
+  {
+    Query known(connection, "SELECT nid FROM state_keys WHERE type = ? AND state_key = ?", key.type, key.state_key);
+    if (known.next()) return known.integer(0);
+  }
+  Query(connection, "INSERT INTO state_keys(type, state_key) VALUES(?, ?)", key.type, key.state_key).run();
+  return connection.database().getLastInsertRowid();
+}
+
+bool state_is_written(Connection& connection, StateId id) {
+  if (id == 0) return true;
+  Query query(connection, "SELECT 1 FROM states WHERE id = ?", id);
+  return query.next();
+}
+
 Result<StateId> SqliteRoomStore::make_state(const RoomId& room, StateId base,
                                             const std::vector<std::pair<StateKey, EventId>>& changes) {
-  auto before = cached_state(base);
-  if (!before) return tl::make_unexpected(before.error());
-  auto state = std::make_shared<StateMap>(*before->state);
-  for (const auto& [key, id] : changes) {
-    if (id.empty()) {
-      state->erase(key);
-    } else {
-      (*state)[key] = id;
-    }
+  if (changes.empty()) return base;
+  StatePlace before;
+  if (base != 0) {
+    auto place = place_of(base);
+    if (!place) return tl::make_unexpected(place.error());
+    before = *place;
   }
-  const std::size_t since_copy = before->since_copy + changes.size();
-  if (base == 0 || since_copy >= std::max(state->size(), least_delta_entries)) return store_state(room, *state);
-  return save_made_state(room, std::move(state), base, since_copy, changes);
+  const std::size_t since_copy = before.since_copy + changes.size();
+  if (base == 0 || since_copy >= std::max(before.copy_size, least_copy_size)) {
+    auto from = state(base);
+    if (!from) return tl::make_unexpected(from.error());
+    StateMap copy = **from;
+    apply(changes, copy);
+    return store_state(room, copy);
+  }
+  CachedState made;
+  made.place = {states_.take_end_of_line(base) ? before.line : 0, base, since_copy, before.copy_size};
+  made.changes = std::make_shared<const StateChanges>(changes);
+  return save_made_state(room, std::move(made));
 }
 
 Result<StateId> SqliteRoomStore::store_state(const RoomId& room, const StateMap& state) {
-  return save_made_state(room, std::make_shared<StateMap>(state), 0, 0, {state.begin(), state.end()});
+  if (state.empty()) return StateId{0};
+  CachedState made;
+  made.place.copy_size = state.size();
+  made.whole = std::make_shared<const StateMap>(state);
+  return save_made_state(room, std::move(made));
 }
 
-StateId SqliteRoomStore::save_made_state(const RoomId& room, StatePtr state, StateId base, std::size_t since_copy,
-                                         std::vector<std::pair<StateKey, EventId>> entries) {
+StateId SqliteRoomStore::save_made_state(const RoomId& room, CachedState made) {
   const StateId id = next_state_++;
-  states_.put_unwritten(id, {std::move(state), since_copy});
+  if (made.place.line == 0) made.place.line = id;
+  states_.put_unwritten(id, made);
   writer_.submit(
       room,
-      [id, room, base, since_copy, entries = std::move(entries)](WriteContext& context) -> Result<StreamPosition> {
+      [id, room, made = std::move(made)](WriteContext& context) -> Result<StreamPosition> {
         Connection& connection = context.connection;
-        Query(connection, "INSERT INTO states VALUES(?, ?, ?, ?)", id, room.str(), base, since_copy).run();
-        for (const auto& [key, event] : entries) {
-          Query(connection, "INSERT OR IGNORE INTO state_keys(type, state_key) VALUES(?, ?)", key.type, key.state_key)
+        const StatePlace& place = made.place;
+        if (!state_is_written(connection, place.base)) return missing_state();
+        Query(connection, "INSERT INTO states VALUES(?, ?, ?, ?, ?)", id, place.line, place.base, place.since_copy,
+              place.copy_size)
+            .run();
+        const auto add = [&](const StateKey& key, const EventId& event) {
+          Query(connection, "INSERT OR REPLACE INTO state_entries VALUES(?, ?, ?, ?)", place.line,
+                state_key_nid(connection, key), id, event.str())
               .run();
-          Query(connection,
-                "INSERT INTO state_entries SELECT ?, nid, ? FROM state_keys WHERE type = ? AND state_key = ?", id,
-                event.str(), key.type, key.state_key)
-              .run();
+        };
+        if (made.changes) {
+          for (const auto& [key, event] : *made.changes) add(key, event);
+        } else {
+          for (const auto& [key, event] : *made.whole) add(key, event);
         }
         return StreamPosition{0};
       },
@@ -73,70 +137,102 @@ StateId SqliteRoomStore::save_made_state(const RoomId& room, StatePtr state, Sta
   return id;
 }
 
-Result<CachedState> SqliteRoomStore::cached_state(StateId id) {
-  if (id == 0) return CachedState{std::make_shared<StateMap>(), 0};
-  if (auto found = states_.find(id)) return *found;
-  return readers_.read([&](Connection& connection) { return read_state(connection, id); });
-}
-
-Result<CachedState> SqliteRoomStore::read_state(Connection& connection, StateId id) {
-  CachedState read;
-  auto state = std::make_shared<StateMap>();
-  std::vector<StateKey> removed;
-  bool first = true;
-  for (StateId at = id; at != 0;) {
-    Query row(connection, "SELECT base, since_copy FROM states WHERE id = ?", at);
-    if (!row.next()) return fail(ErrorCode::storage, "a state is missing from the database");
-    if (first) read.since_copy = static_cast<std::size_t>(row.integer(1));
-    first = false;
-    Query entries(connection,
-                  "SELECT type, state_key, event_id FROM state_entries JOIN state_keys ON key = nid WHERE state = ?",
-                  at);
-    // The newest entry of a key counts: what is there already is newer.
-    while (entries.next()) state->try_emplace({entries.text(0), entries.text(1)}, stored_id<EventId>(entries.text(2)));
-    at = row.integer(0);
-  }
-  std::erase_if(*state, [](const auto& entry) { return entry.second.empty(); });
-  read.state = std::move(state);
-  states_.put(id, read);
-  return read;
+Result<StatePlace> SqliteRoomStore::place_of(StateId id) {
+  if (auto found = states_.find(id)) return found->place;
+  return readers_.read([&](Connection& connection) -> Result<StatePlace> {
+    const auto place = read_place(connection, id);
+    if (!place) return missing_state();
+    return *place;
+  });
 }
 
 Result<StatePtr> SqliteRoomStore::state(StateId id) {
-  auto found = cached_state(id);
-  if (!found) return tl::make_unexpected(found.error());
-  return found->state;
+  if (id == 0) return std::make_shared<const StateMap>();
+  // From the state that is asked for down to one that is whole or on the disk.
+  std::vector<std::shared_ptr<const StateChanges>> changes;
+  StatePtr below;
+  StateId at = id;
+  for (; !below;) {
+    const auto found = states_.find(at);
+    if (found && found->whole) {
+      below = found->whole;
+    } else if (found && found->changes) {
+      changes.push_back(found->changes);
+      at = found->place.base;
+    } else {
+      auto read = readers_.read([&](Connection& connection) { return read_state(connection, at); });
+      if (!read) return tl::make_unexpected(read.error());
+      below = *read;
+    }
+  }
+  if (changes.empty()) return below;
+  auto state = std::make_shared<StateMap>(*below);
+  for (auto change = changes.rbegin(); change != changes.rend(); ++change) apply(**change, *state);
+  states_.put_whole(id, state);
+  return state;
+}
+
+Result<StatePtr> SqliteRoomStore::read_state(Connection& connection, StateId id) {
+  Snapshot snapshot(connection);
+  const auto place = read_place(connection, id);
+  if (!place) return missing_state();
+  auto state = std::make_shared<StateMap>();
+  std::optional<std::pair<StateId, StateId>> next(std::pair(place->line, id));
+  while (next) {
+    const auto [line, last] = *next;
+    // max() picks the row that event_id is taken from (SQLite, 'Bare columns in an aggregate query').
+    Query entries(connection,
+                  "SELECT type, state_key, event_id, max(state) FROM state_entries JOIN state_keys ON nid = key "
+                  "WHERE line = ? AND state <= ? GROUP BY key",
+                  line, last);
+    // Entries of the lines nearer to the state are newer.
+    while (entries.next()) state->try_emplace({entries.text(0), entries.text(1)}, stored_id<EventId>(entries.text(2)));
+    next = parent_line(connection, line);
+  }
+  std::erase_if(*state, [](const auto& entry) { return entry.second.empty(); });
+  states_.put(id, CachedState{*place, state, nullptr});
+  return StatePtr(state);
 }
 
 Result<std::optional<EventId>> SqliteRoomStore::state_event(StateId id, const StateKey& key) {
-  auto found = cached_state(id);
-  if (!found) return tl::make_unexpected(found.error());
-  const auto entry = found->state->find(key);
-  return entry == found->state->end() ? std::nullopt : std::optional(entry->second);
+  const auto known = [](const EventId& event) { return event.empty() ? std::nullopt : std::optional(event); };
+  for (StateId at = id; at != 0;) {
+    const auto found = states_.find(at);
+    if (found && found->whole) {
+      const auto entry = found->whole->find(key);
+      return entry == found->whole->end() ? std::nullopt : std::optional(entry->second);
+    }
+    if (!found || !found->changes) {
+      return readers_.read([&](Connection& connection) { return read_state_event(connection, at, key); });
+    }
+    const auto& changes = *found->changes;
+    const auto change =
+        std::find_if(changes.rbegin(), changes.rend(), [&](const auto& one) { return one.first == key; });
+    if (change != changes.rend()) return known(change->second);
+    at = found->place.base;
+  }
+  return std::nullopt;
 }
 
-Result<std::vector<EventId>> SqliteRoomStore::auth_chain(const std::vector<EventId>& ids) {
-  return readers_.read([&](Connection& connection) -> Result<std::vector<EventId>> {
-    const std::unordered_set<EventId> start(ids.begin(), ids.end());
-    std::unordered_set<EventId> seen;
-    std::vector<EventId> open = ids, chain;
-    while (!open.empty()) {
-      const EventId id = std::move(open.back());
-      open.pop_back();
-      EventPtr event = events_.find(id);
-      if (!event) {
-        auto stored = read_event(connection, id);
-        if (!stored) return tl::make_unexpected(stored.error());
-        if (!*stored) continue;
-        event = (*stored)->event;
-      }
-      if (!start.contains(id)) chain.push_back(id);
-      for (const EventId& auth : event->auth_events()) {
-        if (!start.contains(auth) && seen.insert(auth).second) open.push_back(auth);
-      }
+Result<std::optional<EventId>> SqliteRoomStore::read_state_event(Connection& connection, StateId id,
+                                                                 const StateKey& key) {
+  Snapshot snapshot(connection);
+  const auto place = read_place(connection, id);
+  if (!place) return missing_state();
+  std::optional<std::pair<StateId, StateId>> next(std::pair(place->line, id));
+  while (next) {
+    const auto [line, last] = *next;
+    Query entry(connection,
+                "SELECT event_id FROM state_entries WHERE line = ? AND state <= ? AND "
+                "key = (SELECT nid FROM state_keys WHERE type = ? AND state_key = ?) ORDER BY state DESC LIMIT 1",
+                line, last, key.type, key.state_key);
+    if (entry.next()) {
+      auto event = stored_id<EventId>(entry.text(0));
+      return event.empty() ? std::nullopt : std::optional(std::move(event));
     }
-    return chain;
-  });
+    next = parent_line(connection, line);
+  }
+  return std::nullopt;
 }
 
 }  // namespace skerry::storage

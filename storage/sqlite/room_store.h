@@ -1,4 +1,5 @@
-// RoomStore on SQLite. room_commit.cc writes events; room_events.cc, room_state.cc and room_lists.cc read.
+// RoomStore on SQLite. room_commit.cc writes events, room_state.cc states; room_events.cc, room_auth_chain.cc and
+// room_lists.cc read.
 #pragma once
 
 #include <atomic>
@@ -60,11 +61,14 @@ class SqliteRoomStore final : public RoomStore {
                                                                   StreamPosition to) override;
 
  private:
-  StateId save_made_state(const RoomId& room, StatePtr state, StateId base, std::size_t since_copy,
-                          std::vector<std::pair<StateKey, EventId>> entries);
-  Result<CachedState> cached_state(StateId id);
-  Result<CachedState> read_state(Connection& connection, StateId id);
-  // The event of the row that `query` stands on, selected with event_columns.
+  Result<void> make_states_after(std::vector<EventCommit>& commits);
+  Result<StreamPosition> write_events(WriteContext& context, const std::vector<EventCommit>& commits);
+  StateId save_made_state(const RoomId& room, CachedState made);
+  Result<StatePlace> place_of(StateId id);
+  Result<StatePtr> read_state(Connection& connection, StateId id);
+  Result<std::optional<EventId>> read_state_event(Connection& connection, StateId id, const StateKey& key);
+  Result<std::vector<std::int64_t>> read_auth_nids(Connection& connection, const EventId& id);
+  // The event of the row that `query` stands on, selected with SKERRY_EVENT_COLUMNS.
   Result<StoredEvent> stored_event(const Query& query);
   Result<std::vector<StoredEvent>> read_events(Query& query);
   Result<std::optional<StoredEvent>> read_event(Connection& connection, const EventId& id);
@@ -75,6 +79,7 @@ class SqliteRoomStore final : public RoomStore {
   std::atomic<StateId> next_state_;
   StateCache states_;
   EventCache events_;
+  std::size_t written_since_forgetting_ = 0;  // writer's thread only
 };
 
 // The columns of a StoredEvent, in the order that stored_event() reads them.
@@ -92,7 +97,17 @@ IdType stored_id(const std::string& text) {
 // The row id of a room, or nothing.
 std::optional<std::int64_t> room_nid(Connection& connection, const RoomId& room);
 
-// 32 bytes that stand for a client's transaction.
+// The row id of a state key, which is made when there is none.
+std::int64_t state_key_nid(Connection& connection, const StateKey& key);
+
+bool state_is_written(Connection& connection, StateId id);
+
+// The row ids of an event's auth_events, separated by blanks; nothing when one of them is absent.
+std::optional<std::string> auth_nids(Connection& connection, const Event& event);
+
+// A short text that stands for a client's transaction.
 std::string transaction_key(const ClientTransaction& transaction);
+// Forgets client transactions of long before position `now`.
+void forget_transactions(Connection& connection, StreamPosition now);
 
 }  // namespace skerry::storage

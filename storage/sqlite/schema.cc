@@ -21,7 +21,8 @@ CREATE TABLE rooms(
   published INTEGER NOT NULL DEFAULT 0,
   heads TEXT NOT NULL DEFAULT '',          -- event ids, separated by blanks
   current_state INTEGER NOT NULL DEFAULT 0,
-  depth INTEGER NOT NULL DEFAULT 0);
+  depth INTEGER NOT NULL DEFAULT 0,
+  last_distributed INTEGER NOT NULL DEFAULT 0);  -- position of the last event handed on to other servers
 
 CREATE TABLE events(
   nid INTEGER PRIMARY KEY,
@@ -29,12 +30,14 @@ CREATE TABLE events(
   room INTEGER NOT NULL,
   verdict INTEGER NOT NULL,                -- 0 accepted, 1 soft-failed, 2 rejected
   outlier INTEGER NOT NULL,
-  distribute INTEGER NOT NULL,
+  distribute INTEGER NOT NULL,             -- handed on to the other servers of the room
+  origin TEXT,                             -- of those: the server that sent it through us; NULL: our own
   position INTEGER,                        -- of the live stream
   depth INTEGER NOT NULL,
   place INTEGER NOT NULL,                  -- order of arrival; negative when backfilled
   state_before INTEGER NOT NULL,
   state_after INTEGER NOT NULL,
+  auth TEXT,                               -- row ids of its auth_events, separated by blanks; NULL: one was absent
   rule TEXT, reason TEXT, redacted_by TEXT, transaction_id TEXT, transaction_device TEXT,
   json TEXT NOT NULL);
 CREATE INDEX events_live ON events(room, position) WHERE position IS NOT NULL AND verdict = 0;
@@ -49,13 +52,14 @@ CREATE TABLE client_transactions(key BLOB PRIMARY KEY, event_id TEXT NOT NULL, p
 CREATE TABLE state_keys(nid INTEGER PRIMARY KEY, type TEXT NOT NULL, state_key TEXT NOT NULL, UNIQUE(type, state_key));
 CREATE TABLE states(
   id INTEGER PRIMARY KEY,
-  room TEXT NOT NULL,
+  line INTEGER NOT NULL,                   -- the first state of its line (room_state.cc)
   base INTEGER NOT NULL,                   -- 0: a whole copy
-  since_copy INTEGER NOT NULL);            -- entries of the deltas since the last whole copy
+  since_copy INTEGER NOT NULL,             -- changes since the last whole copy
+  copy_size INTEGER NOT NULL);             -- entries of that copy
 CREATE TABLE state_entries(
-  state INTEGER NOT NULL, key INTEGER NOT NULL,
+  line INTEGER NOT NULL, key INTEGER NOT NULL, state INTEGER NOT NULL,
   event_id TEXT NOT NULL,                  -- '': removed
-  PRIMARY KEY(state, key)) WITHOUT ROWID;
+  PRIMARY KEY(line, key, state)) WITHOUT ROWID;
 CREATE TABLE state_changes(
   room INTEGER NOT NULL, position INTEGER NOT NULL, key INTEGER NOT NULL, event_id TEXT NOT NULL,
   PRIMARY KEY(room, position, key)) WITHOUT ROWID;

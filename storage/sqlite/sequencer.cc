@@ -1,5 +1,7 @@
 #include "storage/sqlite/sequencer.h"
 
+#include <algorithm>
+
 namespace skerry::storage {
 
 std::optional<StreamPosition> Sequencer::take() {
@@ -7,21 +9,6 @@ std::optional<StreamPosition> Sequencer::take() {
   if (next_ > reserved_) return std::nullopt;
   open_.insert(next_);
   return next_++;
-}
-
-bool Sequencer::needs_block() const {
-  std::scoped_lock lock(mutex_);
-  return reserved_ - next_ < block / 2;
-}
-
-StreamPosition Sequencer::next_block_end() const {
-  std::scoped_lock lock(mutex_);
-  return reserved_ + block;
-}
-
-void Sequencer::reserved(StreamPosition end) {
-  std::scoped_lock lock(mutex_);
-  if (end > reserved_) reserved_ = end;
 }
 
 void Sequencer::complete(const std::vector<StreamPosition>& positions) {
@@ -35,6 +22,29 @@ void Sequencer::complete(const std::vector<StreamPosition>& positions) {
   if (now <= told_) return;
   told_ = now;
   for (const auto& reached : reached_) reached(now);
+}
+
+StreamPosition Sequencer::take_in_group() {
+  std::scoped_lock lock(mutex_);
+  open_.insert(next_);
+  return next_++;
+}
+
+std::optional<StreamPosition> Sequencer::reservation_due() const {
+  std::scoped_lock lock(mutex_);
+  if (reserved_ - next_ >= block / 2) return std::nullopt;
+  return std::max(reserved_, next_) + block;
+}
+
+void Sequencer::reserved(StreamPosition end) {
+  std::scoped_lock lock(mutex_);
+  reserved_ = std::max(reserved_, end);
+}
+
+void Sequencer::give_up_unreserved() {
+  std::scoped_lock lock(mutex_);
+  open_.erase(open_.upper_bound(reserved_), open_.end());
+  next_ = std::min(next_, reserved_ + 1);
 }
 
 StreamPosition Sequencer::visible() const {

@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
+#include <vector>
 
 #include "storage/types.h"
 
@@ -19,15 +21,21 @@ class Sequencer {
 
   // A position not yet visible, or nothing when the reserved block is used up.
   std::optional<StreamPosition> take();
-  // Whether a new block should be reserved soon, and up to where.
-  bool needs_block() const;
-  StreamPosition next_block_end() const;
-  // The block up to `end` is on the disk.
-  void reserved(StreamPosition end);
   // The position is durable, or given up: it becomes visible as soon as all before it are.
   void complete(const std::vector<StreamPosition>& positions);
 
+  // -- the writer's, for the group of jobs that it is writing
+  // The same as take(), but goes on behind the reservation: the group's transaction then reserves more.
+  StreamPosition take_in_group();
+  // Up to where the group's transaction must reserve, when it is time.
+  std::optional<StreamPosition> reservation_due() const;
+  // The transaction ended well: everything up to `end` is reserved.
+  void reserved(StreamPosition end);
+  // It did not: what take_in_group() gave from behind the reservation was never given.
+  void give_up_unreserved();
+
   StreamPosition visible() const;
+  // `reached` must not take positions.
   void on_advance(std::function<void(StreamPosition)> reached);
 
  private:

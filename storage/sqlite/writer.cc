@@ -16,17 +16,8 @@ Error storage_error(const char* what) {
 }  // namespace
 
 StreamPosition WriteContext::take_position() {
-  auto position = sequencer_.take();
-  if (!position) {
-    // More than half a block in one group. The reservation is part of the same transaction, which ends before anyone
-    // sees it.
-    const StreamPosition end = sequencer_.next_block_end();
-    Query(connection, "UPDATE meta SET value = ? WHERE name = 'reserved_position'", end).run();
-    sequencer_.reserved(end);
-    position = sequencer_.take();
-  }
-  taken_.push_back(*position);
-  return *position;
+  taken_.push_back(sequencer_.take_in_group());
+  return taken_.back();
 }
 
 Writer::Writer(std::unique_ptr<Connection> connection, Sequencer& sequencer)
@@ -61,6 +52,13 @@ Result<StreamPosition> Writer::run(Job job) {
   return future.get();
 }
 
+Result<void> Writer::write(std::function<Result<void>(Connection&)> use) {
+  auto written = run([use = std::move(use)](WriteContext& context) -> Result<StreamPosition> {
+    return use(context.connection).map([] { return StreamPosition{0}; });
+  });
+  return written.map([](StreamPosition) {});
+}
+
 void Writer::loop() {
   for (;;) {
     std::deque<Queued> group;
@@ -79,29 +77,28 @@ void Writer::loop() {
 
 void Writer::write_group(std::deque<Queued>& group) {
   WriteContext context(*connection_, sequencer_);
-  std::optional<StreamPosition> reserved;
   try {
     Query(*connection_, "BEGIN IMMEDIATE").run();
-    reserve_positions(context, reserved);
     for (Queued& queued : group) run_in_savepoint(context, queued);
+    // Outside the savepoints: a job that fails takes its rows back, but not the positions that others took after it.
+    const auto end = sequencer_.reservation_due();
+    if (end) Query(*connection_, "UPDATE meta SET value = ? WHERE name = 'reserved_position'", *end).run();
     Query(*connection_, "COMMIT").run();
+    if (end) sequencer_.reserved(*end);
   } catch (const SQLite::Exception& error) {
-    for (Queued& queued : group) queued.result = tl::make_unexpected(storage_error(error.what()));
-    reserved.reset();
-    try {
-      connection_->execute("ROLLBACK");
-    } catch (const SQLite::Exception&) {
-      // SQLite rolled back by itself.
-    }
+    roll_back(group, error.what());
   }
-  if (reserved) sequencer_.reserved(*reserved);
   sequencer_.complete(context.taken());
 }
 
-void Writer::reserve_positions(WriteContext& context, std::optional<StreamPosition>& reserved) {
-  if (!sequencer_.needs_block()) return;
-  reserved = sequencer_.next_block_end();
-  Query(context.connection, "UPDATE meta SET value = ? WHERE name = 'reserved_position'", *reserved).run();
+void Writer::roll_back(std::deque<Queued>& group, const char* why) {
+  for (Queued& queued : group) queued.result = tl::make_unexpected(storage_error(why));
+  sequencer_.give_up_unreserved();
+  try {
+    connection_->execute("ROLLBACK");
+  } catch (const SQLite::Exception&) {
+    // SQLite rolled back by itself.
+  }
 }
 
 bool Writer::is_poisoned(const Queued& queued) {
@@ -123,6 +120,8 @@ void Writer::run_in_savepoint(WriteContext& context, Queued& queued) {
   try {
     queued.result = queued.job(context);
   } catch (const SQLite::Exception& error) {
+    // After some errors (a full disk) SQLite has ended the transaction, and there is nothing to go on with.
+    if (!connection_->in_transaction()) throw;
     queued.result = tl::make_unexpected(storage_error(error.what()));
   }
   // Inside the group, what follows in the room fails at once; what is queued meanwhile is told apart in answer().
@@ -132,15 +131,15 @@ void Writer::run_in_savepoint(WriteContext& context, Queued& queued) {
 }
 
 void Writer::answer(std::deque<Queued>& group) {
-  std::vector<RoomId> failed;
   for (Queued& queued : group) {
-    if (!queued.result && queued.room) failed.push_back(*queued.room);
+    const bool failed = !queued.result;
     if (queued.done) queued.done(std::move(queued.result));
+    if (failed && queued.room) {
+      std::scoped_lock lock(mutex_);
+      poisoned_[*queued.room] = last_number_;
+    }
     queued = Queued{};  // what the job holds ends here
   }
-  if (failed.empty()) return;
-  std::scoped_lock lock(mutex_);
-  for (const RoomId& room : failed) poisoned_[room] = last_number_;
 }
 
 }  // namespace skerry::storage

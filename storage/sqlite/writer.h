@@ -4,10 +4,11 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <unordered_map>
+#include <vector>
 
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/sequencer.h"
@@ -20,7 +21,7 @@ class WriteContext {
  public:
   WriteContext(Connection& opened, Sequencer& positions) : connection(opened), sequencer_(positions) {}
   Connection& connection;
-  // A stream position for this job. Throws SQLite::Exception when none can be reserved.
+  // A stream position for this job.
   StreamPosition take_position();
   const std::vector<StreamPosition>& taken() const { return taken_; }
 
@@ -41,6 +42,8 @@ class Writer {
   void submit(std::optional<RoomId> room, Job job, Committed done);
   // The same, waiting. Not from the writer's thread.
   Result<StreamPosition> run(Job job);
+  // The same for what has no position.
+  Result<void> write(std::function<Result<void>(Connection&)> use);
 
  private:
   struct Queued {
@@ -53,7 +56,7 @@ class Writer {
   void loop();
   void write_group(std::deque<Queued>& group);
   void run_in_savepoint(WriteContext& context, Queued& queued);
-  void reserve_positions(WriteContext& context, std::optional<StreamPosition>& reserved);
+  void roll_back(std::deque<Queued>& group, const char* why);
   bool is_poisoned(const Queued& queued);
   void answer(std::deque<Queued>& group);
 
@@ -64,7 +67,7 @@ class Writer {
   std::deque<Queued> queue_;
   std::uint64_t last_number_ = 0;
   bool stopping_ = false;
-  std::map<RoomId, std::uint64_t> poisoned_;  // writer's thread only: jobs up to that number fail
+  std::unordered_map<RoomId, std::uint64_t> poisoned_;  // writer's thread only: jobs up to that number fail
   std::thread thread_;
 };
 
