@@ -200,6 +200,20 @@ void read_listener(Section& section, const std::filesystem::path& folder, Config
   config.listeners.push_back(std::move(listener));
 }
 
+void read_support(Section& section, Config::Support& support) {
+  section.get("page", support.page);
+  section.get_tables("contacts", [&](Section& inner) {
+    Config::Support::Contact contact;
+    if (inner.required("role")) inner.get("role", contact.role);
+    inner.get("matrix_id", contact.matrix_id);
+    inner.get("email_address", contact.email_address);
+    if (contact.matrix_id.empty() && contact.email_address.empty()) {
+      inner.problem("matrix_id", "a contact needs a matrix_id or an email_address");
+    }
+    support.contacts.push_back(std::move(contact));
+  });
+}
+
 void read_rate_limits(Section& section, Config::RateLimits& limits) {
   section.get("enabled", limits.enabled);
   const auto limit = [&](const char* key, RateLimit& target) {
@@ -267,19 +281,7 @@ void read_top(Section& top, const std::filesystem::path& folder, Config& config)
     section.get("client_url", config.public_client_url);
     section.get("server", config.well_known_server);
   });
-  top.get_table("support", [&](Section& section) {
-    section.get("page", config.support.page);
-    section.get_tables("contacts", [&](Section& inner) {
-      Config::Support::Contact contact;
-      if (inner.required("role")) inner.get("role", contact.role);
-      inner.get("matrix_id", contact.matrix_id);
-      inner.get("email_address", contact.email_address);
-      if (contact.matrix_id.empty() && contact.email_address.empty()) {
-        inner.problem("matrix_id", "a contact needs a matrix_id or an email_address");
-      }
-      config.support.contacts.push_back(std::move(contact));
-    });
-  });
+  top.get_table("support", [&](Section& section) { read_support(section, config.support); });
   top.get_table("registration", [&](Section& section) {
     section.get("open", config.registration.open);
     section.get("shared_secret", config.registration.shared_secret);

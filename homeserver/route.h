@@ -21,9 +21,9 @@ namespace skerry::homeserver {
 struct Services;
 
 enum class Access {
-  anyone,    // no token needed, none looked at
-  user,      // an access token of ours
-  server,    // a valid X-Matrix signature
+  anyone,  // no token needed, none looked at
+  user,    // an access token of ours
+  server,  // a valid X-Matrix signature
 };
 
 // Where a handler runs. Two servers that ask each other cannot starve each other: `federation` never calls out.
@@ -45,16 +45,17 @@ enum class Since { r0, later };
 // One request, authenticated and parsed.
 struct Call {
   net::HttpRequest request;
-  std::vector<std::string> parameters;                             // of the path, decoded, in the template's order
-  std::vector<std::pair<std::string, std::string>> query;          // decoded
-  std::shared_ptr<Json> body;                                      // an object; never null
-  std::optional<Caller> caller;                                    // Access::user
-  ServerName origin;                                               // Access::server
+  std::vector<std::string> parameters;                     // of the path, decoded, in the template's order
+  std::vector<std::pair<std::string, std::string>> query;  // decoded
+  std::shared_ptr<Json> body;                              // an object; never null
+  std::optional<Caller> caller;                            // Access::user
+  ServerName origin;                                       // Access::server
 
-  const std::string* query_value(std::string_view name) const;     // first one; null when absent
+  const std::string* query_value(std::string_view name) const;  // first one; null when absent
   std::vector<std::string> query_values(std::string_view name) const;
   // "rooms/!r:a.org/send/m.room.message" for ".../v3/rooms/!r:a.org/send/m.room.message/{txnId}": the scope of a
-  // transaction id, the same under r0 and v3, its parameters percent-encoded. Empty for paths that do not end in {txnId}.
+  // transaction id, the same under r0 and v3, its parameters percent-encoded. Empty for paths that do not end in
+  // {txnId}.
   std::string transaction_path;
 };
 
@@ -68,9 +69,9 @@ class Reply {
   ~Reply();
 
   void json(const Json& body, int status = 200);
-  void text(std::string body, int status = 200);   // JSON text already made
-  void error(const Error& error);                  // homeserver/matrix_error.cc says what it becomes
-  void error(int status, const Json& body);        // UIA ... with their own members
+  void text(std::string body, int status = 200);        // JSON text already made
+  void error(const Error& error);                       // homeserver/matrix_error.cc says what it becomes
+  void error(int status, const Json& body);             // UIA ... with their own members
   void limited(std::chrono::milliseconds retry_after);  // 429 M_LIMIT_EXCEEDED with retry_after_ms and Retry-After
   void result(const Result<Json>& result);
 
@@ -89,7 +90,7 @@ using Handler = void (*)(Services&, Call, Reply);
 
 struct Route {
   std::string_view method;
-  std::string_view path;       // "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}"
+  std::string_view path;  // "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}"
   Handler handler;
   Access access;
   Pool pool;
