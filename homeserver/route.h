@@ -53,7 +53,7 @@ struct Call {
 
   const std::string* query_value(std::string_view name) const;  // first one; null when absent
   std::vector<std::string> query_values(std::string_view name) const;
-  // "rooms/!r:a.org/send/m.room.message" for ".../v3/rooms/!r:a.org/send/m.room.message/{txnId}": the scope of a
+  // "rooms/%21r%3Aa.org/send/m.room.message" for ".../v3/rooms/!r:a.org/send/m.room.message/{txnId}": the scope of a
   // transaction id, the same under r0 and v3, its parameters percent-encoded. Empty for paths that do not end in
   // {txnId}.
   std::string transaction_path;
