@@ -23,27 +23,25 @@ class Terminal {
   Terminal& operator=(const Terminal&) = delete;
   bool good() const { return descriptor_ >= 0; }
 
-  void write(const std::string& text) {
-    if (::write(descriptor_, text.data(), text.size()) < 0) return;  // nobody to tell
-  }
-
-  // One line. With `secret` it is not shown, and Ctrl-C is an answer too, so that the echo always comes back.
-  Outcome<std::string> read_line(bool secret) {
+  // Asks for one line. With `secret` the answer is not shown, and Ctrl-C is an answer too, so that the echo always
+  // comes back.
+  Outcome<std::string> ask(const std::string& question, bool secret) {
     termios before{};
-    const bool is_terminal = tcgetattr(descriptor_, &before) == 0;
-    if (secret && is_terminal) {
-      termios silent = before;
-      silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
-      tcsetattr(descriptor_, TCSAFLUSH, &silent);
+    const bool silent = secret && tcgetattr(descriptor_, &before) == 0;
+    if (silent) {  // before the question is seen: what is typed from then on counts, and does not show
+      termios without_echo = before;
+      without_echo.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
+      tcsetattr(descriptor_, TCSAFLUSH, &without_echo);
     }
+    write(question);
     std::string line;
     bool cancelled = false;
     for (char c = 0; !cancelled && ::read(descriptor_, &c, 1) == 1 && c != '\n';) {
-      if (secret && c == 3) cancelled = true;
+      if (silent && c == 3) cancelled = true;
       line += c;
     }
-    if (secret && is_terminal) {
-      tcsetattr(descriptor_, TCSAFLUSH, &before);
+    if (silent) {
+      tcsetattr(descriptor_, TCSADRAIN, &before);
       write("\n");
     }
     if (cancelled) return sorry("cancelled");
@@ -51,6 +49,10 @@ class Terminal {
   }
 
  private:
+  void write(const std::string& text) {
+    if (::write(descriptor_, text.data(), text.size()) < 0) return;  // nobody to tell
+  }
+
   int descriptor_;
 };
 
@@ -67,11 +69,9 @@ Outcome<std::string> ask_password(const SafeText& user, bool confirm) {
     return sorry(
         "there is no terminal to ask for the password: use --password-file, --password-stdin or $SKERRY_PASSWORD");
   }
-  terminal.write("Password of " + user.str() + ": ");
-  auto password = terminal.read_line(true);
+  auto password = terminal.ask("Password of " + user.str() + ": ", true);
   if (!password || !confirm) return password;
-  terminal.write("The same again: ");
-  auto again = terminal.read_line(true);
+  auto again = terminal.ask("The same again: ", true);
   if (!again) return again;
   if (*again != *password) return sorry("the two passwords differ");
   return password;
@@ -100,8 +100,7 @@ Outcome<std::string> obtain_password(const Arguments& args, const SafeText& user
 Outcome<std::string> ask(const SafeText& question) {
   Terminal terminal;
   if (!terminal.good()) return sorry(question + " is missing, and there is no terminal to ask for it");
-  terminal.write(question.str() + ": ");
-  return terminal.read_line(false);
+  return terminal.ask(question.str() + ": ", false);
 }
 
 }  // namespace skerry::client

@@ -65,6 +65,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std:
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::dup2(output, STDOUT_FILENO);
     ::dup2(output, STDERR_FILENO);
+    ::close_range(3, ~0U, 0);  // sockets of servers in this process are not the child's
     ::execv(words[0], words.data());
     ::_exit(127);
   }
