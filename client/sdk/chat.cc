@@ -80,7 +80,10 @@ void Chat::on_left(const LeftRoomUpdate& update) {
 void Chat::on_link(Link link, const ApiError* error) {
   link_error_ = error ? explain(*error) : SafeText();
   if (link == Link::online) {
-    for (auto& [id, room] : rooms_) outbox_.pump(room);
+    for (auto& [id, room] : rooms_) {
+      room.history_failed = false;
+      outbox_.pump(room);
+    }
   }
   observer_.changed();
 }
@@ -120,10 +123,10 @@ int Chat::unsent() const {
   return count;
 }
 
-void Chat::load_history(const std::string& room_id) {
+void Chat::load_history(const std::string& room_id, bool again) {
   Room* room = find(room_id);
-  if (!room || room->loading_history || room->timeline.complete || room->membership() != Room::Membership::joined)
-    return;
+  if (!room || room->membership() != Room::Membership::joined) return;
+  if (room->loading_history || room->timeline.complete || (room->history_failed && !again)) return;
   room->loading_history = true;
   const Timeline& timeline = room->timeline;
   if (!timeline.prev_batch.empty() || timeline.items().empty()) return fetch_page(room_id, timeline.prev_batch);
@@ -136,16 +139,19 @@ void Chat::load_history(const std::string& room_id) {
 
 void Chat::fetch_page(const std::string& room_id, const std::string& from) {
   calls_.run<api::Messages>(api::messages(room_id, from, history_page),
-                            [this, room_id](ApiResult<api::Messages> page) { on_page(room_id, std::move(page)); });
+                            [this, room_id, from](ApiResult<api::Messages> page) {
+                              if (page && page->end == from) page->end.clear();  // a server that goes in circles
+                              on_page(room_id, std::move(page));
+                            });
 }
 
 void Chat::on_page(const std::string& room_id, ApiResult<api::Messages> page) {
   Room* room = find(room_id);
   if (!room) return;
   room->loading_history = false;
+  room->history_failed = !page;
   if (!page) {
     observer_.notice(SafeText("Earlier messages could not be loaded: ") + explain(page.error()));
-    // Not again by itself: scrolling on asks again.
   } else {
     for (const RoomEvent& event : page->state) {
       if (event.state_key && !room->state_event(event.type, *event.state_key)) room->set_state(event);

@@ -47,7 +47,8 @@ class Chat {
   void send_message(const std::string& room_id, const std::string& kind, const std::string& body);
   void retry_failed(const std::string& room_id);
   int unsent() const;  // own messages that did not reach the server yet
-  void load_history(const std::string& room_id);
+  // One more page of earlier messages. After a failure only when `again` is set, or once the server was away.
+  void load_history(const std::string& room_id, bool again = false);
   // All members, once per room and start; then `done`.
   void load_members(const std::string& room_id, std::function<void()> done);
   // Says that the person saw the newest event.

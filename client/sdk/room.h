@@ -67,6 +67,7 @@ class Room {
   int highlights = 0;
   std::string receipt_sent;  // the event of our last read receipt
   bool loading_history = false;
+  bool history_failed = false;  // the last page could not be loaded: not to be asked for again without a reason
 
  private:
   void forget_pending(const RoomEvent& echo);

@@ -76,8 +76,7 @@ void ChatScreen::refresh(int rows, int columns) {
   columns_ = columns;
   choose_room();
   if (quit_asked_ && unsent_asked_ > 0 && chat_.unsent() == 0) {  // the reason not to quit has gone
-    quit_asked_ = false;
-    unsent_asked_ = 0;
+    forget_quitting();
     notice_ = {};
   }
   RoomView& here = current_view();
@@ -139,7 +138,7 @@ void ChatScreen::on_key(const Key& key, int rows, int columns) {
     return;
   }
   if (key.code == KeyCode::ctrl) return control(key.text.empty() ? ' ' : key.text[0]);
-  quit_asked_ = false;
+  forget_quitting();
   if (navigate(key) || scroll_key(key)) return;
   if (key.code == KeyCode::enter) return enter();
   if (edit(key)) announce_typing();
@@ -149,7 +148,7 @@ void ChatScreen::control(char letter) {
   Composer& composer = current_view().composer;
   if (letter == 'q') return ask_to_quit();
   if (letter == 'c') return interrupt();
-  quit_asked_ = false;
+  forget_quitting();
   switch (letter) {
     case 'n':
       return step_room(+1);
@@ -176,6 +175,11 @@ void ChatScreen::control(char letter) {
     default:
       return;
   }
+}
+
+void ChatScreen::forget_quitting() {
+  quit_asked_ = false;
+  unsent_asked_ = 0;
 }
 
 bool ChatScreen::edit(const Key& key) {
@@ -295,7 +299,9 @@ void ChatScreen::scroll(int lines) {
   const Room* room = current_room();
   if (!room || room->invited() || height <= 0) return;
   RoomView& here = current_view();
-  here.scroll = layout_of(*room, regions).moved(here.scroll, lines, height);
+  const TimelineLayout layout = layout_of(*room, regions);
+  here.scroll = layout.moved(here.scroll, lines, height);
+  if (lines > 0 && layout.near_top(here.scroll, height)) chat_.load_history(current_, true);
 }
 
 void ChatScreen::step_room(int direction) {
@@ -351,30 +357,26 @@ void ChatScreen::complete() {
   }
 }
 
+// The first one clears what is written, or closes the page; the second leaves.
 void ChatScreen::interrupt() {
+  if (quit_asked_) return ask_to_quit();
   Composer& composer = current_view().composer;
-  if (!composer.empty()) {
-    composer.clear();
-    announce_typing();
-    quit_asked_ = false;
-    return;
-  }
-  if (panel_) return panel_.reset();
-  if (quit_asked_) {
-    quit_ = true;
-    return;
-  }
   quit_asked_ = true;
   notice_ = "Ctrl-C once more leaves, as Ctrl-Q does.";
+  panel_.reset();
+  if (composer.empty()) return;
+  composer.clear();
+  announce_typing();
 }
 
 void ChatScreen::ask_to_quit() {
-  const int unsent = unsent_asked_ = chat_.unsent();
-  if (unsent == 0 || quit_asked_) {
+  const int unsent = chat_.unsent();
+  if (unsent == 0 || unsent_asked_ > 0) {
     quit_ = true;
     return;
   }
   quit_asked_ = true;
+  unsent_asked_ = unsent;
   notice_ = std::to_string(unsent) + (unsent == 1 ? " message is" : " messages are") +
             " not sent yet and would be lost. Ctrl-Q once more leaves all the same.";
 }

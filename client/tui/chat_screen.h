@@ -46,6 +46,7 @@ class ChatScreen {
   void enter();
   void interrupt();
   void ask_to_quit();
+  void forget_quitting();
   void complete();
   void scroll(int lines);
   void step_room(int direction);

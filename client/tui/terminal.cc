@@ -254,9 +254,7 @@ void Terminal::measure() {
 
 void Terminal::suspend() {
   write_all("\033[?2004l" + impl_->show_cursor);
-  endwin();
-  raise(SIGSTOP);
-  refresh();
+  kill(0, SIGTSTP);  // curses gives the terminal back, stops, and takes it again
   write_all("\033[?2004h");
   measure();
 }

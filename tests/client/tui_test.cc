@@ -370,16 +370,29 @@ TEST_CASE("quitting waits for a second word while messages are unsent") {
   CHECK(f.screen.quit());
 }
 
-TEST_CASE("Ctrl-C clears what is written and the third leaves") {
+TEST_CASE("Ctrl-C clears what is written and the second leaves") {
   ScreenFixture f;
   f.begin(Json::array());
   f.screen.on_key(text("draft"), f.rows, f.columns);
   f.screen.on_key(ctrl('c'), f.rows, f.columns);
   CHECK(f.shows("write here"));
+  CHECK(f.shows("Ctrl-C once more leaves"));
+  f.screen.on_key(text("a"), f.rows, f.columns);
   f.screen.on_key(ctrl('c'), f.rows, f.columns);
   CHECK_FALSE(f.screen.quit());
   f.screen.on_key(ctrl('c'), f.rows, f.columns);
   CHECK(f.screen.quit());
+}
+
+TEST_CASE("history that cannot be loaded is not asked for again and again") {
+  ScreenFixture f;
+  f.begin(Json::array({message(bob, "hi", "$1", noon)}));
+  f.server.answer("/messages", 403, {{"errcode", "M_FORBIDDEN"}, {"error", "no"}});
+  f.settle();
+  CHECK(f.shows("Earlier messages could not be loaded"));
+  CHECK_FALSE(f.server.has("/messages"));
+  f.screen.on_key(key(KeyCode::page_up), f.rows, f.columns);
+  CHECK(f.server.has("/messages"));
 }
 
 TEST_CASE("drafts stay with their rooms") {
