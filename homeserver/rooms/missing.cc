@@ -1,6 +1,7 @@
 #include "homeserver/rooms/missing.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_set>
 
 #include <nlohmann/json.hpp>
@@ -140,28 +141,78 @@ std::optional<Needs> MissingEvents::offer_fetching(Fetcher& fetcher, const std::
   return unmet;
 }
 
-std::vector<EventId> MissingEvents::without_place(const RoomId& room_id, const std::vector<EventId>& ids) {
-  auto missing = engine_->in_turn<std::vector<EventId>>(
-      room_id, [&ids](const std::shared_ptr<Room>& room) -> Result<std::vector<EventId>> {
-        std::vector<EventId> found;
-        for (const auto& id : ids) {
+// What lies between our heads and an event, as far as it is known.
+struct MissingEvents::Gap {
+  std::unordered_map<EventId, EventPtr> events;   // to be offered
+  std::unordered_map<EventId, EventPtr> history;  // behind what is here already: to be placed, not offered
+  std::vector<EventId> wanted;                    // named by the former, and still missing
+};
+
+// Takes over what leads from the wanted events to those that have a place here, and nothing behind these.
+void MissingEvents::take_over(Fetcher& fetcher, Gap& gap, const std::vector<EventPtr>& brought) {
+  std::unordered_map<EventId, EventPtr> by_id;
+  std::set<EventId> named(gap.wanted.begin(), gap.wanted.end());
+  for (const auto& event : brought) {
+    by_id.emplace(event->id(), event);
+    named.insert(event->prev_events().begin(), event->prev_events().end());
+  }
+  struct Standing {
+    std::unordered_set<EventId> placed;
+    std::unordered_set<EventId> behind;
+  };
+  const auto standing =
+      engine_->in_turn<Standing>(fetcher.room(), [&named](const std::shared_ptr<Room>& room) -> Result<Standing> {
+        Standing found;
+        for (const auto& id : named) {
           const auto known = room->judgement(id);
-          if (!known) return tl::make_unexpected(known.error());
-          if (!known->has_value()) found.push_back(id);
+          const auto behind = room->is_behind_others(id);
+          if (!known || !behind) return tl::make_unexpected(known ? behind.error() : known.error());
+          if (known->has_value()) found.placed.insert(id);
+          if (*behind) found.behind.insert(id);
         }
         return found;
       });
-  return missing ? std::move(*missing) : std::vector<EventId>();
+  if (!standing) return;
+  std::vector<EventId> open = std::exchange(gap.wanted, {});
+  std::unordered_set<EventId> seen;
+  while (!open.empty()) {
+    const EventId id = std::move(open.back());
+    open.pop_back();
+    if (!seen.insert(id).second || standing->placed.contains(id) || gap.events.contains(id)) continue;
+    const auto found = by_id.find(id);
+    if (found == by_id.end()) {
+      gap.wanted.push_back(id);
+    } else if (standing->behind.contains(id)) {
+      gap.history.emplace(id, found->second);
+    } else {
+      gap.events.emplace(id, found->second);
+      const auto& prev = found->second->prev_events();
+      open.insert(open.end(), prev.begin(), prev.end());
+    }
+  }
+}
+
+// The events of the gap whose prev_events are still missing.
+std::vector<EventId> MissingEvents::edge_of(const Gap& gap) {
+  std::vector<EventId> edge;
+  for (const auto& [id, event] : gap.events) {
+    const auto& prev = event->prev_events();
+    const bool is_open = std::any_of(prev.begin(), prev.end(), [&gap](const EventId& parent) {
+      return std::find(gap.wanted.begin(), gap.wanted.end(), parent) != gap.wanted.end();
+    });
+    if (is_open && edge.size() < latest_per_round) edge.push_back(id);
+  }
+  return edge;
 }
 
 // 'Backfilling and retrieving missing events': asks the origin for what lies between our heads and the event, until
 // there is no gap or no progress; what is before that is placed as history, with its state; then all of it is offered,
 // oldest first.
 void MissingEvents::fill_gap(Fetcher& fetcher, const std::shared_ptr<Arrival>& arrival, const Needs& needs) {
-  std::unordered_map<EventId, EventPtr> gap;
-  std::vector<EventId> wanted = needs.prev_events;
+  Gap gap;
+  gap.wanted = needs.prev_events;
   std::vector<EventId> latest{arrival->event->id()};
-  for (int round = 0; round < gap_rounds && !wanted.empty() && fetcher.may_ask(); ++round) {
+  for (int round = 0; round < gap_rounds && !gap.wanted.empty() && fetcher.may_ask(); ++round) {
     const auto head = engine_->store.head(fetcher.room());
     if (!head || !head->has_value()) break;
     auto earliest = (*head)->heads;
@@ -170,35 +221,20 @@ void MissingEvents::fill_gap(Fetcher& fetcher, const std::shared_ptr<Arrival>& a
                                                            gap_events_per_round, 0);
     if (!pdus) break;
     if (pdus->size() > gap_events_per_round) pdus->resize(gap_events_per_round);
-    const auto brought = connected(wanted, fetcher.verified(std::move(*pdus)));
-    const std::size_t before = gap.size();
-    std::vector<EventId> named = wanted;
-    for (const auto& event : brought) {
-      gap.emplace(event->id(), event);
-      named.insert(named.end(), event->prev_events().begin(), event->prev_events().end());
-    }
-    std::erase_if(named, [&gap](const EventId& id) { return gap.contains(id); });
-    std::sort(named.begin(), named.end());
-    named.erase(std::unique(named.begin(), named.end()), named.end());
-    wanted = without_place(fetcher.room(), named);
-    if (gap.size() == before) break;
-    latest.clear();
-    for (const auto& [id, event] : gap) {
-      const auto& prev = event->prev_events();
-      const bool open = std::any_of(prev.begin(), prev.end(), [&wanted](const EventId& parent) {
-        return std::find(wanted.begin(), wanted.end(), parent) != wanted.end();
-      });
-      if (open && latest.size() < latest_per_round) latest.push_back(id);
-    }
+    const std::size_t before = gap.events.size();
+    take_over(fetcher, gap, fetcher.verified(std::move(*pdus)));
+    if (gap.events.size() == before) break;
+    latest = edge_of(gap);
   }
   std::vector<EventPtr> before_gap;
-  for (const auto& hole : wanted) {
+  for (auto& [id, event] : gap.history) before_gap.push_back(std::move(event));
+  for (const auto& hole : gap.wanted) {
     if (before_gap.size() >= holes_filled) break;
     if (auto event = fetcher.event(hole)) before_gap.push_back(std::move(event));
   }
   place_history(*engine_, fetcher, std::move(before_gap));
   std::vector<EventPtr> events;
-  for (auto& [id, event] : gap) events.push_back(std::move(event));
+  for (auto& [id, event] : gap.events) events.push_back(std::move(event));
   for (auto& event : in_room_order(std::move(events))) {
     const auto between = std::make_shared<Arrival>(Arrival{std::move(event), arrival->origin, {}});
     offer_fetching(fetcher, between, true);

@@ -31,12 +31,14 @@ class MissingEvents : public std::enable_shared_from_this<MissingEvents> {
   bool enqueue(const std::shared_ptr<Arrival>& arrival);
   void run_errands(const RoomId& room);
   void errand(const std::shared_ptr<Arrival>& arrival);
+  struct Gap;
+  void take_over(Fetcher& fetcher, Gap& gap, const std::vector<EventPtr>& brought);
+  static std::vector<EventId> edge_of(const Gap& gap);
   void fill_gap(Fetcher& fetcher, const std::shared_ptr<Arrival>& arrival, const Needs& needs);
   // Offers an event until it is judged or what it needs cannot be had. Needs that could not be met; nothing when
   // answered.
   std::optional<Needs> offer_fetching(Fetcher& fetcher, const std::shared_ptr<Arrival>& arrival,
                                       bool state_as_last_resort);
-  std::vector<EventId> without_place(const RoomId& room, const std::vector<EventId>& ids);
 
   std::shared_ptr<Engine> engine_;
   std::mutex mutex_;
