@@ -1,15 +1,16 @@
 #include "federation/client.h"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include <nlohmann/json.hpp>
 
 #include "federation/request_auth.h"
-#include "net/log.h"
 
 namespace skerry::federation {
 
@@ -17,6 +18,9 @@ namespace {
 
 constexpr int in_flight_per_destination = 8;
 constexpr std::size_t waiting_per_destination = 64;
+constexpr std::size_t known_destinations = 10'000;
+
+using Steady = std::chrono::steady_clock;
 
 // What came back, before it is parsed: large bodies are parsed where they are wanted, not on an Io thread.
 using Raw = Result<net::HttpResponse>;
@@ -46,6 +50,18 @@ Parsed parse_answer(const Raw& raw, const ServerName& destination) {
   return {fail(ErrorCode::remote_error, std::move(what)), std::move(failure)};
 }
 
+// Nobody is there, or only a gateway that says so.
+bool is_no_answer(const Raw& raw) {
+  if (!raw) return raw.error().code == ErrorCode::unreachable || raw.error().code == ErrorCode::timeout;
+  return raw->status >= 502 && raw->status <= 504;
+}
+
+bool same_places(const std::vector<net::Endpoint>& a, const std::vector<net::Endpoint>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const net::Endpoint& left, const net::Endpoint& right) {
+    return left.connect_host == right.connect_host && left.port == right.port && left.tls_name == right.tls_name;
+  });
+}
+
 }  // namespace
 
 struct FederationClient::Impl : std::enable_shared_from_this<Impl> {
@@ -58,13 +74,21 @@ struct FederationClient::Impl : std::enable_shared_from_this<Impl> {
         key(std::move(signing_key)),
         backoff(options) {}
 
-  struct Waiting {
-    std::shared_ptr<FederationRequest> request;
+  // One request on its way from place to place.
+  struct Attempt {
+    FederationRequest request;
+    std::string authorization;
+    Steady::time_point deadline;
     RawDone done;
+    std::vector<net::Endpoint> places;
+    std::size_t next = 0;
+    std::optional<Error> failure;  // of the last of the places; set when they were asked for anew
   };
+  using AttemptPtr = std::shared_ptr<Attempt>;
+
   struct Destination {
     int in_flight = 0;
-    std::deque<Waiting> waiting;
+    std::deque<AttemptPtr> waiting;
     std::int64_t backoff_ms = 0;  // 0: not failing
     std::int64_t retry_at_ms = 0;
   };
@@ -80,83 +104,110 @@ struct FederationClient::Impl : std::enable_shared_from_this<Impl> {
   std::vector<std::function<void(const ServerName&)>> alive_listeners;
 
   void send(FederationRequest request, RawDone done) {
-    const ServerName server = request.destination;
-    auto shared = std::make_shared<FederationRequest>(std::move(request));
-    if (server == us) return done(fail(ErrorCode::internal, "this server does not ask itself"));
-    {
-      std::scoped_lock lock(mutex);
-      Destination& destination = destinations[server];
-      if (!shared->ignore_backoff && destination.retry_at_ms > clock.now_ms()) {
-        return done(fail(ErrorCode::unreachable, server.str() + " gave no answer lately and is not asked again yet"));
-      }
-      if (destination.in_flight >= in_flight_per_destination) {
-        if (destination.waiting.size() >= waiting_per_destination) {
-          return done(fail(ErrorCode::unreachable, "too many requests wait for " + server.str()));
-        }
-        destination.waiting.push_back({std::move(shared), std::move(done)});
-        return;
-      }
-      ++destination.in_flight;
-    }
-    start(std::move(shared), std::move(done));
+    if (request.destination == us) return done(fail(ErrorCode::internal, "this server does not ask itself"));
+    auto authorization = authorize(request);
+    if (!authorization) return done(tl::make_unexpected(authorization.error()));
+    auto attempt = std::make_shared<Attempt>();
+    attempt->deadline = Steady::now() + request.timeout;
+    attempt->request = std::move(request);
+    attempt->authorization = std::move(*authorization);
+    attempt->done = std::move(done);
+    const auto starts = take_a_place(attempt);
+    if (!starts) return attempt->done(tl::make_unexpected(starts.error()));
+    if (*starts) start(attempt);
   }
 
-  void start(std::shared_ptr<FederationRequest> request, RawDone done) {
-    discovery.find(request->destination, [self = shared_from_this(), request,
-                                          done = std::move(done)](Result<std::vector<net::Endpoint>> places) {
-      if (!places) return self->finish(*request, done, tl::make_unexpected(places.error()));
-      self->try_place(request, done, std::make_shared<std::vector<net::Endpoint>>(std::move(*places)), 0);
-    });
-  }
-
-  void try_place(const std::shared_ptr<FederationRequest>& request, const RawDone& done,
-                 const std::shared_ptr<std::vector<net::Endpoint>>& places, std::size_t next) {
-    auto outgoing = build(*request, (*places)[next]);
-    if (!outgoing) return finish(*request, done, tl::make_unexpected(outgoing.error()));
-    http.send(std::move(*outgoing), [self = shared_from_this(), request, done, places, next](Raw raw) {
-      const bool unreachable = !raw && raw.error().code == ErrorCode::unreachable;
-      if (unreachable && next + 1 < places->size()) return self->try_place(request, done, places, next + 1);
-      if (unreachable) self->discovery.forget(request->destination);
-      self->finish(*request, done, std::move(raw));
-    });
-  }
-
-  Result<net::OutgoingRequest> build(const FederationRequest& request, const net::Endpoint& place) const {
-    net::OutgoingRequest outgoing;
-    outgoing.endpoint = place;
-    outgoing.method = request.method;
-    outgoing.target = request.target;
-    outgoing.timeout = request.timeout;
-    outgoing.max_response_bytes = request.max_response_bytes;
-    if (request.body) {
-      outgoing.body = *request.body;
-      outgoing.headers.emplace_back("Content-Type", "application/json");
-    }
-    if (!request.sign) return outgoing;
+  // On the caller's thread, once: a transaction's body may be large.
+  Result<std::string> authorize(const FederationRequest& request) const {
+    if (!request.sign) return std::string();
     Result<Json> content = request.body ? parse_stored(*request.body) : Result<Json>(Json());
     if (!content) return tl::make_unexpected(content.error());
-    auto header = make_request_auth(request.method, request.target, us, request.destination,
-                                    request.body ? &*content : nullptr, key);
-    if (!header) return tl::make_unexpected(header.error());
-    outgoing.headers.emplace_back("Authorization", std::move(*header));
-    return outgoing;
+    return make_request_auth(request.method, request.target, us, request.destination,
+                             request.body ? &*content : nullptr, key);
   }
 
-  void finish(const FederationRequest& request, const RawDone& done, Raw raw) {
-    Waiting next;
+  // True when it may start, false when it waits for others to the same destination.
+  Result<bool> take_a_place(const AttemptPtr& attempt) {
+    const ServerName& server = attempt->request.destination;
+    std::scoped_lock lock(mutex);
+    make_room();
+    Destination& destination = destinations[server];
+    if (!attempt->request.ignore_backoff && destination.retry_at_ms > clock.now_ms()) {
+      return fail(ErrorCode::unreachable, server.str() + " gave no answer lately and is not asked again yet");
+    }
+    if (destination.in_flight < in_flight_per_destination) {
+      ++destination.in_flight;
+      return true;
+    }
+    if (destination.waiting.size() >= waiting_per_destination)
+      return fail(ErrorCode::unreachable, "too many requests wait for " + server.str());
+    destination.waiting.push_back(attempt);
+    return false;
+  }
+
+  // Forgets who failed once there are too many: anyone may send us names to ask. REQUIRES: mutex is held.
+  void make_room() {
+    if (destinations.size() < known_destinations) return;
+    const std::int64_t now = clock.now_ms();
+    std::erase_if(destinations,
+                  [&](const auto& entry) { return entry.second.in_flight == 0 && entry.second.retry_at_ms <= now; });
+    if (destinations.size() < known_destinations) return;
+    std::erase_if(destinations, [](const auto& entry) { return entry.second.in_flight == 0; });
+  }
+
+  void start(const AttemptPtr& attempt) {
+    discovery.find(attempt->request.destination,
+                   [self = shared_from_this(), attempt](Result<std::vector<net::Endpoint>> places) {
+                     if (!places) return self->finish(attempt, tl::make_unexpected(places.error()));
+                     if (attempt->failure && same_places(attempt->places, *places))
+                       return self->finish(attempt, tl::make_unexpected(*attempt->failure));
+                     attempt->places = std::move(*places);
+                     attempt->next = 0;
+                     self->try_place(attempt);
+                   });
+  }
+
+  void try_place(const AttemptPtr& attempt) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(attempt->deadline - Steady::now());
+    if (left.count() <= 0) {
+      return finish(attempt, fail(ErrorCode::timeout, attempt->request.destination.str() + " was not reached in time"));
+    }
+    http.send(outgoing(*attempt, left), [self = shared_from_this(), attempt](Raw raw) {
+      if (raw || raw.error().code != ErrorCode::unreachable) return self->finish(attempt, std::move(raw));
+      if (++attempt->next < attempt->places.size()) return self->try_place(attempt);
+      if (attempt->failure) return self->finish(attempt, std::move(raw));
+      // It may have moved: where it is now is found out once more.
+      attempt->failure = raw.error();
+      self->discovery.forget(attempt->request.destination);
+      self->start(attempt);
+    });
+  }
+
+  static net::OutgoingRequest outgoing(const Attempt& attempt, std::chrono::milliseconds timeout) {
+    const FederationRequest& request = attempt.request;
+    net::OutgoingRequest made;
+    made.endpoint = attempt.places[attempt.next];
+    made.method = request.method;
+    made.target = request.target;
+    made.timeout = timeout;
+    made.max_response_bytes = request.max_response_bytes;
+    if (request.body) {
+      made.body = *request.body;
+      made.headers.emplace_back("Content-Type", "application/json");
+    }
+    if (request.sign) made.headers.emplace_back("Authorization", attempt.authorization);
+    return made;
+  }
+
+  void finish(const AttemptPtr& attempt, Raw raw) {
+    AttemptPtr next;
+    std::vector<AttemptPtr> refused;
     {
       std::scoped_lock lock(mutex);
-      Destination& destination = destinations[request.destination];
-      const bool no_answer =
-          !raw && (raw.error().code == ErrorCode::unreachable || raw.error().code == ErrorCode::timeout);
-      if (no_answer) {
-        // Of several that fail together, one counts.
-        const std::int64_t now = clock.now_ms();
-        if (destination.retry_at_ms <= now) {
-          destination.backoff_ms =
-              std::clamp<std::int64_t>(destination.backoff_ms * 2, backoff.first.count(), backoff.max.count());
-          destination.retry_at_ms = now + destination.backoff_ms;
-        }
+      Destination& destination = destinations[attempt->request.destination];
+      if (is_no_answer(raw)) {
+        note_failure(destination);
+        refused = take_waiting(destination);
       } else if (raw) {
         destination.backoff_ms = destination.retry_at_ms = 0;
       }
@@ -164,11 +215,38 @@ struct FederationClient::Impl : std::enable_shared_from_this<Impl> {
         next = std::move(destination.waiting.front());
         destination.waiting.pop_front();
       } else if (--destination.in_flight == 0 && destination.backoff_ms == 0) {
-        destinations.erase(request.destination);
+        destinations.erase(attempt->request.destination);
       }
     }
-    if (next.request) start(std::move(next.request), std::move(next.done));
-    done(std::move(raw));
+    if (next) start(next);
+    for (const AttemptPtr& one : refused) {
+      one->done(fail(ErrorCode::unreachable, one->request.destination.str() + " gives no answer"));
+    }
+    attempt->done(std::move(raw));
+  }
+
+  // Of several that fail together, one counts. REQUIRES: mutex is held.
+  void note_failure(Destination& destination) const {
+    const std::int64_t now = clock.now_ms();
+    if (destination.retry_at_ms > now) return;
+    destination.backoff_ms =
+        std::clamp<std::int64_t>(destination.backoff_ms * 2, backoff.first.count(), backoff.max.count());
+    destination.retry_at_ms = now + destination.backoff_ms;
+  }
+
+  // Who waited behind a request that got no answer does not wait for the same. REQUIRES: mutex is held.
+  static std::vector<AttemptPtr> take_waiting(Destination& destination) {
+    std::vector<AttemptPtr> taken;
+    std::deque<AttemptPtr> stay;
+    for (AttemptPtr& waiting : destination.waiting) {
+      if (waiting->request.ignore_backoff) {
+        stay.push_back(std::move(waiting));
+      } else {
+        taken.push_back(std::move(waiting));
+      }
+    }
+    destination.waiting = std::move(stay);
+    return taken;
   }
 
   void saw_alive(const ServerName& server) {

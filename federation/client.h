@@ -25,9 +25,9 @@ struct BackoffOptions {
 struct FederationRequest {
   ServerName destination;
   std::string method = "GET";
-  std::string target;               // "/_matrix/federation/v1/...", encoded
-  std::optional<std::string> body;  // JSON text, signed with the request
-  std::chrono::milliseconds timeout{30'000};
+  std::string target;                         // "/_matrix/federation/v1/...", encoded
+  std::optional<std::string> body;            // JSON text, signed with the request
+  std::chrono::milliseconds timeout{30'000};  // from send() to the answer, with waiting and discovery
   std::size_t max_response_bytes = 4 * 1'048'576;
   bool sign = true;             // false for keys
   bool ignore_backoff = false;  // the outbox decides for itself when to try again
@@ -47,12 +47,14 @@ class FederationClient {
                    BackoffOptions backoff);
   ~FederationClient();
 
-  // `done` gets the JSON of a 200 answer, on an Io thread. Errors: unreachable, timeout, remote_error (`failure` says
-  // what, when given a status), too_large, not_json, cancelled. A destination that failed lately (no answer at all) is
-  // answered by `unreachable` at once until its backoff ends.
+  // `done` gets the JSON of a 200 answer, on an Io thread (what is refused at once: on the caller's). Errors:
+  // unreachable, timeout, remote_error (`failure` says what, when given a status), too_large, not_json, cancelled. A
+  // destination that failed lately (no answer at all, or a gateway's 502 to 504) is answered by `unreachable` at once
+  // until its backoff ends. For small answers: they are parsed on the Io thread.
   using Done = std::function<void(Result<Json> answer, RemoteFailure failure)>;
   void send(FederationRequest request, Done done);
-  // The same, waiting: from worker pools only, never from an Io thread, the writer or a room's turn.
+  // The same, waiting, and parsing on the caller's thread: from worker pools only, never from an Io thread, the writer
+  // or a room's turn.
   Result<Json> call(FederationRequest request, RemoteFailure* failure = nullptr);
 
   // A sign of life from a server (a valid request of it came): ends its backoff.

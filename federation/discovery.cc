@@ -78,7 +78,11 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
       if (waiters.size() > 1) return;
     }
     if (const auto known = cached(server)) return delegated(server, *known);
-    well_known(server, "/.well-known/matrix/server", options.https_port, server.host(), 0);
+    Question question;
+    question.host = server.host();
+    question.port = options.https_port;
+    question.deadline = std::chrono::steady_clock::now() + options.timeout;
+    well_known(server, question);
   }
 
   void answer(const ServerName& server, const Result<Endpoints>& result) {
@@ -113,19 +117,30 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
     delegations[server] = {std::move(delegation), clock.now_ms() + for_ms, std::prev(order.end())};
   }
 
-  void well_known(const ServerName& server, const std::string& target, std::uint16_t port, const std::string& host,
-                  std::size_t redirects) {
+  // Where it is asked: at first the server's own name, then wherever redirects lead, all within one deadline.
+  struct Question {
+    std::string host;
+    std::uint16_t port = 0;
+    std::string target = "/.well-known/matrix/server";
+    std::size_t redirects = 0;
+    std::chrono::steady_clock::time_point deadline;
+  };
+
+  void well_known(const ServerName& server, const Question& question) {
+    const auto left = question.deadline - std::chrono::steady_clock::now();
     net::OutgoingRequest request;
-    request.endpoint = {host, port, true, with_port(host, port == 443 ? std::uint16_t{0} : port), host};
-    request.target = target;
-    request.timeout = options.timeout;
+    request.endpoint = {question.host, question.port, true,
+                        with_port(question.host, question.port == 443 ? std::uint16_t{0} : question.port),
+                        question.host};
+    request.target = question.target;
+    request.timeout = std::max(std::chrono::ceil<std::chrono::milliseconds>(left), std::chrono::milliseconds(1));
     request.max_response_bytes = limits::well_known_bytes;
-    http.send(std::move(request), [self = shared_from_this(), server, redirects](Result<net::HttpResponse> response) {
+    http.send(std::move(request), [self = shared_from_this(), server, question](Result<net::HttpResponse> response) {
       if (!response && response.error().code == ErrorCode::cancelled) {
         return self->answer(server, tl::make_unexpected(response.error()));
       }
       const bool redirected = response && response->status >= 301 && response->status <= 308 && response->status != 304;
-      if (redirected && redirects < limits::redirects && self->follow(server, *response, redirects + 1)) return;
+      if (redirected && question.redirects < limits::redirects && self->follow(server, *response, question)) return;
       const auto delegation = response && response->status == 200 ? parse(response->body) : std::nullopt;
       const std::int64_t for_ms = delegation ? lifetime_ms(*response) : self->options.well_known_failure_time.count();
       self->remember(server, delegation, for_ms);
@@ -133,15 +148,28 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
     });
   }
 
-  // Only to https, wherever the address policy lets us go.
-  bool follow(const ServerName& server, const net::HttpResponse& response, std::size_t redirects) {
-    const auto location = net::find_header(response.headers, "Location");
-    if (!location || !location->starts_with("https://")) return false;
-    const auto query = location->find_first_of("?#");
-    const auto url = net::parse_url(location->substr(0, query));
-    if (!url) return false;
-    well_known(server, url->base_path.empty() ? "/" : url->base_path, url->endpoint.port, url->endpoint.connect_host,
-               redirects);
+  // Only to https, wherever the address policy lets us go, or to another path of the same place.
+  bool follow(const ServerName& server, const net::HttpResponse& response, Question question) {
+    ++question.redirects;
+    const auto header = net::find_header(response.headers, "Location");
+    if (!header) return false;
+    const std::string_view location = std::string_view(*header).substr(0, header->find('#'));
+    const bool is_path = location.starts_with('/') && !location.starts_with("//");
+    const auto is_odd = [](char c) { return c <= ' ' || c == 0x7f; };
+    if (std::any_of(location.begin(), location.end(), is_odd)) return false;
+    if (!is_path) {
+      if (!location.starts_with("https://")) return false;
+      const auto path = std::min(location.find_first_of("/?", 8), location.size());
+      const auto url = net::parse_url(location.substr(0, path));
+      if (!url) return false;
+      question.host = url->endpoint.connect_host;
+      question.port = url->endpoint.port;
+      question.target = location.substr(path);
+      if (!question.target.starts_with('/')) question.target.insert(0, "/");
+    } else {
+      question.target = location;
+    }
+    well_known(server, question);
     return true;
   }
 
@@ -168,20 +196,23 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
         return self->answer(server, tl::make_unexpected(targets.error()));
       const bool none = !targets || targets->empty();
       if (none && prefix == "_matrix-fed._tcp.") return self->srv(server, name, "_matrix._tcp.");  // 3.4, 5
+      if (none) return self->answer(server, Endpoints{direct(name)});                              // 3.5, 6
       Endpoints endpoints;
-      if (!none) {
-        for (const net::SrvTarget& target : *targets)
-          endpoints.push_back({target.host, target.port, true, name.host(), name.host()});
+      for (const net::SrvTarget& target : *targets) {
+        const bool not_offered = target.host.empty() || target.host == ".";  // RFC 2782: decidedly not available
+        if (!not_offered) endpoints.push_back({target.host, target.port, true, name.host(), name.host()});
       }
-      if (endpoints.empty()) endpoints.push_back(direct(name));  // 3.5, 6
+      if (endpoints.empty())
+        return self->answer(server, fail(ErrorCode::unreachable, server.str() + " says that it offers no federation"));
       self->answer(server, endpoints);
     });
   }
 
+  // That there is no .well-known stays known for its short time: a server that is down is not asked for both each time.
   void forget(const ServerName& server) {
     std::scoped_lock lock(mutex);
     const auto found = delegations.find(server);
-    if (found == delegations.end()) return;
+    if (found == delegations.end() || !found->second.server) return;
     order.erase(found->second.place);
     delegations.erase(found);
   }

@@ -14,8 +14,8 @@
 namespace skerry::federation {
 
 struct DiscoveryOptions {
-  std::uint16_t https_port = 443;  // where .well-known is asked; another where 443 cannot be bound
-  std::chrono::milliseconds timeout{10'000};
+  std::uint16_t https_port = 443;             // where .well-known is asked; another where 443 cannot be bound
+  std::chrono::milliseconds timeout{10'000};  // for .well-known with its redirects
   std::chrono::milliseconds well_known_failure_time{60'000};  // how long a .well-known that failed is not asked again
 };
 
@@ -25,9 +25,10 @@ class Discovery {
  public:
   Discovery(net::HttpClient& http, net::Resolver& resolver, net::Clock& clock, DiscoveryOptions options);
   ~Discovery();
-  // Places to try in order, never empty. `done` runs on an Io thread. Errors: unreachable, timeout.
+  // Places to try in order, never empty. `done` runs on an Io thread, or at once on the caller's when the
+  // name itself says where. Errors: unreachable, timeout.
   void find(const ServerName& server, std::function<void(Result<std::vector<net::Endpoint>>)> done);
-  // After a failure at the cached place: the next find() asks anew.
+  // After a failure at a place that .well-known named: the next find() asks anew.
   void forget(const ServerName& server);
 
  private:

@@ -18,25 +18,29 @@ namespace skerry::federation {
 // Thread-safe.
 class KeyRing {
  public:
-  // `pool` runs what waits for the store.
+  // `pool` runs what waits for the store. `trusted_notaries` are believed about other servers' keys.
   KeyRing(FederationClient& client, storage::FederationStore& store, net::Clock& clock, net::WorkerPool& pool,
-          ServerName us, SigningKey our_key);
+          ServerName us, SigningKey our_key, std::vector<ServerName> trusted_notaries = {});
   ~KeyRing();
 
-  // What is known, from memory or store; never fetches. Our own key is known.
+  // A key that may sign requests: given by its server or a trusted notary, not one of its old_verify_keys. From memory
+  // or store; never fetches. Our own key is known. The caller looks at its validity.
   std::optional<KnownKey> find(const ServerName& server, const KeyId& key) const;
+  // Keys that may sign events: those, old ones, and what peers told of servers that could not be asked.
   KeyLookup lookup() const;
 
   // Makes sure that the keys were asked for, then calls `done` (on any thread; it must not block) whether found or not.
-  // `notaries` are asked for what the origins did not give. A server that answered without the key is
-  // not asked again for a minute; one that gives no answer has its backoff.
-  void fetch(std::vector<std::pair<ServerName, KeyId>> keys, std::vector<ServerName> notaries,
+  // What the origins did not give is asked of the trusted notaries and then of `peers`: servers that passed on what has
+  // to be checked. A peer is believed less: see lookup(). A server that answered without the key is not asked again for
+  // a minute; one that gives no answer has its backoff.
+  void fetch(std::vector<std::pair<ServerName, KeyId>> keys, const std::vector<ServerName>& peers,
              std::function<void()> done);
 
   // GET /_matrix/key/v2/server: our own keys, signed, valid for a day.
   Json own_keys() const;
-  // What POST /_matrix/key/v2/query answers for one server: its response with our signature added, or nothing.
-  void notary_answer(const ServerName& server, std::int64_t minimum_valid_until_ms,
+  // What POST /_matrix/key/v2/query answers for one server: its response with our signature added, or nothing. It is
+  // asked when what is stored lacks one of `keys` or ends too soon. `done` runs on any thread and must not block.
+  void notary_answer(const ServerName& server, const std::vector<KeyId>& keys, std::int64_t minimum_valid_until_ms,
                      std::function<void(std::optional<Json>)> done);
 
  private:

@@ -18,14 +18,25 @@ namespace skerry::federation {
 namespace {
 
 constexpr std::size_t kept_ephemeral = 100;  // per destination
+constexpr std::size_t response_bytes = 1'048'576;
 
-// One transaction, kept as it is until it is acknowledged, so that a retry is the same one.
-struct Transaction {
-  std::string id;
-  std::string body;
+// How far a transaction goes.
+struct Extent {
   storage::StreamPosition last_position = 0;  // 0: no events
   std::int64_t last_edu = 0;                  // 0: no durable EDUs
 };
+
+struct Transaction {
+  std::string id;
+  std::string body;
+  Extent extent;
+};
+
+// A little earlier for some servers than for others: those that failed together do not all come back together.
+std::int64_t spread(std::int64_t delay_ms, const ServerName& server) {
+  const auto part = static_cast<std::int64_t>(std::hash<ServerName>{}(server) % 256);
+  return delay_ms - delay_ms / 4 * part / 256;
+}
 
 }  // namespace
 
@@ -37,7 +48,9 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
     bool woken = false;                            // something may be new since the store was read
     bool urgent = false;                           // a sign of life came meanwhile: no rest
     std::map<std::string, std::string> ephemeral;  // by key: the newest
-    std::optional<Transaction> transaction;
+    // What was sent and not acknowledged. A retry goes exactly as far, so that it is the same transaction; the bodies
+    // of servers that are away are not kept, but read again.
+    std::optional<Extent> attempted;
     std::int64_t backoff_ms = 0;
     net::Scheduler::Handle timer;
   };
@@ -80,32 +93,34 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
     if (!queued) rest(server, "the worker pool is full");
   }
 
-  // On the pool: builds the next transaction, or goes idle.
+  // On the pool: builds and sends the next transaction, or goes idle.
   void prepare(const ServerName& server) {
     std::map<std::string, std::string> ephemeral;
-    bool retry = false;
+    std::optional<Extent> again;
     {
       std::scoped_lock lock(mutex);
       const auto found = destinations.find(server);
       if (stopped || found == destinations.end()) return;
       found->second.woken = false;
-      retry = found->second.transaction.has_value();
-      if (!retry) ephemeral.swap(found->second.ephemeral);
+      again = found->second.attempted;
+      ephemeral.swap(found->second.ephemeral);
     }
-    if (!retry) {
-      auto built = build(server, ephemeral);
-      if (!built) return rest(server, built.error().text);
+    auto built = build(server, ephemeral, again);
+    if (!built) return rest(server, built.error().text);
+    {
       std::scoped_lock lock(mutex);
       const auto found = destinations.find(server);
-      if (found == destinations.end()) return;
+      if (stopped || found == destinations.end()) return;
       if (!*built) {
-        if (found->second.woken || !found->second.ephemeral.empty()) return work_again(server);
+        found->second.attempted.reset();
+        if (again || found->second.woken || !found->second.ephemeral.empty()) return work_again(server);
         destinations.erase(found);
         return;
       }
-      found->second.transaction = std::move(**built);
+      found->second.attempted = (*built)->extent;
+      found->second.urgent = false;
     }
-    send(server);
+    send(server, std::move(**built));
   }
 
   // REQUIRES: mutex is held. The pool's queue may refuse, which takes the mutex again: hence by way of the scheduler.
@@ -118,13 +133,18 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
 
   // Nothing when there is nothing to send.
   Result<std::optional<Transaction>> build(const ServerName& server,
-                                           const std::map<std::string, std::string>& ephemeral) {
+                                           const std::map<std::string, std::string>& ephemeral,
+                                           const std::optional<Extent>& again) {
     auto destination = store.destination(server);
     if (!destination) return tl::make_unexpected(destination.error());
     auto owed = store.owed_events(server, destination->sent_up_to, limits::transaction_pdus);
     if (!owed) return tl::make_unexpected(owed.error());
     auto edus = store.edus(server, limits::transaction_edus - std::min(ephemeral.size(), limits::transaction_edus));
     if (!edus) return tl::make_unexpected(edus.error());
+    if (again) {
+      std::erase_if(*owed, [&](const auto& event) { return event.position > again->last_position; });
+      std::erase_if(*edus, [&](const auto& edu) { return edu.id > again->last_edu; });
+    }
     if (owed->empty() && edus->empty() && ephemeral.empty()) return std::nullopt;
 
     Transaction transaction;
@@ -132,43 +152,42 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
     const auto append = [](std::string& list, const std::string& item) { list += (list.empty() ? "" : ",") + item; };
     for (const auto& event : *owed) {
       append(pdus_text, event.canonical_text);
-      transaction.last_position = event.position;
+      transaction.extent.last_position = event.position;
     }
     for (const auto& edu : *edus) {
       append(edus_text, edu.edu_json);
-      transaction.last_edu = edu.id;
+      transaction.extent.last_edu = edu.id;
     }
+    const std::string durable_edus = edus_text;
     for (const auto& [key, edu] : ephemeral) append(edus_text, edu);
     // The same durable content gives the same id, also after a restart: the other side answers what it answered. What
     // passes may say the same twice and mean it: somebody types, stops, and types again.
+    const bool durable = transaction.extent.last_position > 0 || transaction.extent.last_edu > 0;
     const std::string once =
-        ephemeral.empty() ? std::string() : std::to_string(clock.now_ms()) + "." + std::to_string(++serial);
-    const Sha256 hash = sha256(pdus_text + "\n" + edus_text + "\n" + once);
+        durable ? std::string() : std::to_string(clock.now_ms()) + "." + std::to_string(++serial) + edus_text;
+    const Sha256 hash =
+        sha256(pdus_text + "\n" + durable_edus + "\n" + std::to_string(transaction.extent.last_edu) + "\n" + once);
     transaction.id = base64url_encode(std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size()));
     transaction.body = R"({"edus":[)" + edus_text + R"(],"origin":)" + dump(Json(us.str())) +
                        R"(,"origin_server_ts":)" + std::to_string(clock.now_ms()) + R"(,"pdus":[)" + pdus_text + "]}";
     return transaction;
   }
 
-  void send(const ServerName& server) {
+  void send(const ServerName& server, Transaction transaction) {
     FederationRequest request;
-    {
-      std::scoped_lock lock(mutex);
-      const auto found = destinations.find(server);
-      if (stopped || found == destinations.end()) return;
-      request.destination = server;
-      request.method = "PUT";
-      request.target = "/_matrix/federation/v1/send/" + net::percent_encode(found->second.transaction->id);
-      request.body = found->second.transaction->body;
-      request.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(limits::outbound_time);
-      request.ignore_backoff = true;
-      found->second.urgent = false;
-    }
-    client.send(std::move(request), [self = shared_from_this(), server](Result<Json> answer, const RemoteFailure&) {
+    request.destination = server;
+    request.method = "PUT";
+    request.target = "/_matrix/federation/v1/send/" + net::percent_encode(transaction.id);
+    request.body = std::move(transaction.body);
+    request.timeout = limits::outbound_time;
+    request.max_response_bytes = response_bytes;
+    request.ignore_backoff = true;
+    client.send(std::move(request), [self = shared_from_this(), server, extent = transaction.extent](
+                                        Result<Json> answer, const RemoteFailure&) {
       if (!answer && answer.error().code == ErrorCode::cancelled) return;
       if (!answer) return self->rest(server, answer.error().text);
       log_refusals(server, *answer);
-      const bool queued = self->pool.post([self, server] { self->acknowledged(server); });
+      const bool queued = self->pool.post([self, server, extent] { self->acknowledged(server, extent); });
       if (!queued) self->rest(server, "the worker pool is full");
     });
   }
@@ -184,23 +203,16 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   }
 
   // On the pool.
-  void acknowledged(const ServerName& server) {
-    Transaction transaction;
-    {
-      std::scoped_lock lock(mutex);
-      const auto found = destinations.find(server);
-      if (stopped || found == destinations.end() || !found->second.transaction) return;
-      transaction = *found->second.transaction;
-    }
+  void acknowledged(const ServerName& server, const Extent& extent) {
     Result<void> saved;
-    if (transaction.last_position > 0) saved = store.save_cursor(server, transaction.last_position);
-    if (saved && transaction.last_edu > 0) saved = store.remove_edus(server, transaction.last_edu);
+    if (extent.last_position > 0) saved = store.save_cursor(server, extent.last_position);
+    if (saved && extent.last_edu > 0) saved = store.remove_edus(server, extent.last_edu);
     if (!saved) return rest(server, saved.error().text);  // the same transaction again: the other side knows it
     {
       std::scoped_lock lock(mutex);
       const auto found = destinations.find(server);
-      if (found == destinations.end()) return;
-      found->second.transaction.reset();
+      if (stopped || found == destinations.end()) return;
+      found->second.attempted.reset();
       found->second.backoff_ms = 0;
     }
     prepare(server);
@@ -209,19 +221,20 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   // After a failure: again later, twice as long each time.
   void rest(const ServerName& server, const std::string& why) {
     std::int64_t delay_ms = 0;
+    std::int64_t backoff_ms = 0;
     {
       std::scoped_lock lock(mutex);
       const auto found = destinations.find(server);
       if (stopped || found == destinations.end()) return;
       Destination& destination = found->second;
-      destination.backoff_ms =
+      destination.backoff_ms = backoff_ms =
           std::clamp<std::int64_t>(destination.backoff_ms * 2, backoff.first.count(), backoff.max.count());
-      delay_ms = std::exchange(destination.urgent, false) ? 0 : destination.backoff_ms;
+      delay_ms = std::exchange(destination.urgent, false) ? 0 : spread(destination.backoff_ms, server);
       rest_for(server, destination, delay_ms);
     }
     log::info("outbox", server.str() + " is tried again in " + std::to_string(delay_ms) + " ms: " + why);
-    (void)pool.post([self = shared_from_this(), server, delay_ms] {
-      (void)self->store.save_retry(server, self->clock.now_ms() + delay_ms, delay_ms);
+    (void)pool.post([self = shared_from_this(), server, retry_at_ms = clock.now_ms() + delay_ms, backoff_ms] {
+      (void)self->store.save_retry(server, retry_at_ms, backoff_ms);
     });
   }
 

@@ -106,7 +106,8 @@ Result<RequestAuth> parse_request_auth(std::string_view header_value) {
   if (!key || key->algorithm() != "ed25519") return malformed("names no ed25519 key");
   auth.origin = std::move(*origin);
   auth.key = std::move(*key);
-  auth.signature = values["sig"];
+  // The example and every server call it `sig`, the list of parameters `signature`.
+  auth.signature = values.contains("sig") ? values["sig"] : values["signature"];
   if (auth.signature.empty()) return malformed("carries no signature");
   if (const auto found = values.find("destination"); found != values.end()) {
     auto destination = ServerName::parse(found->second);

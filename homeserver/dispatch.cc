@@ -161,7 +161,7 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
       parked_body_bytes -= bytes;
       return pending->reply.limited(std::chrono::seconds(1));
     }
-    services.keys.fetch({{auth.origin, auth.key}}, services.config.federation.notaries,
+    services.keys.fetch({{auth.origin, auth.key}}, {},
                         [self = shared_from_this(), pending, bytes] {
                           --self->parked;
                           self->parked_body_bytes -= bytes;

@@ -123,7 +123,9 @@ const std::vector<Route> table = {
     {"GET", "/_matrix/federation/v1/make_leave/{roomId}/{userId}", federation_api::make_leave, server, federation, none},
     {"GET", "/_matrix/federation/v1/make_knock/{roomId}/{userId}", federation_api::make_knock, server, federation, none},
     {"PUT", "/_matrix/federation/v2/send_join/{roomId}/{eventId}", federation_api::send_join, server, federation, canonical},
+    {"PUT", "/_matrix/federation/v1/send_join/{roomId}/{eventId}", federation_api::send_join_v1, server, federation, canonical},
     {"PUT", "/_matrix/federation/v2/send_leave/{roomId}/{eventId}", federation_api::send_leave, server, federation, canonical},
+    {"PUT", "/_matrix/federation/v1/send_leave/{roomId}/{eventId}", federation_api::send_leave_v1, server, federation, canonical},
     {"PUT", "/_matrix/federation/v1/send_knock/{roomId}/{eventId}", federation_api::send_knock, server, federation, canonical},
     {"PUT", "/_matrix/federation/v2/invite/{roomId}/{eventId}", federation_api::invite, server, federation, canonical},
 

@@ -80,7 +80,15 @@ Result<std::string> texts(Services& services, const std::vector<EventId>& ids) {
   auto events = services.database.rooms().events(ids);
   if (!events) return tl::make_unexpected(events.error());
   JsonArrayText list;
-  for (const auto& stored : *events) list.add(stored.event->canonical_text());
+  for (const auto& stored : *events) {
+    if (!stored.redacted_by) {
+      list.add(stored.event->canonical_text());
+      continue;
+    }
+    auto pdu = services.reader.federation_pdu(stored);
+    if (!pdu) return tl::make_unexpected(pdu.error());
+    list.add(dump(*pdu));
+  }
   return std::move(list).take();
 }
 
@@ -116,7 +124,7 @@ void get_event(Services& services, Call call, Reply reply) {
   auto stored = services.database.rooms().event(*id);
   if (!stored) return reply.error(stored.error());
   const Error hidden{ErrorCode::not_found, "no such event, or none that your server may see"};
-  if (!*stored) return reply.error(hidden);
+  if (!*stored || (*stored)->judgement.verdict == Verdict::rejected) return reply.error(hidden);
   const RoomId& room = (*stored)->event->room_id();
   auto allowed = services.reader.acl_allows(room, call.origin);
   auto is_in = services.reader.server_in_room(room, call.origin);

@@ -27,7 +27,9 @@ void make_join(Services&, Call, Reply);
 void make_leave(Services&, Call, Reply);
 void make_knock(Services&, Call, Reply);
 void send_join(Services&, Call, Reply);
+void send_join_v1(Services&, Call, Reply);
 void send_leave(Services&, Call, Reply);
+void send_leave_v1(Services&, Call, Reply);
 void send_knock(Services&, Call, Reply);
 
 // query.cc

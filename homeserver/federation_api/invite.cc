@@ -19,6 +19,7 @@ struct Invitation {
   UserId sender;
   UserId target;
   Json event;
+  std::vector<Json> state;  // PDUs that have to prove themselves
   Json stripped = Json::array();
 };
 
@@ -35,6 +36,50 @@ std::optional<Json> strip(const Json& event) {
   return Json{{"type", *type}, {"state_key", *state_key}, {"sender", *sender}, {"content", *content}};
 }
 
+// `invite_room_state`. Where the room's id is its create event's hash, the events must prove that they are of that
+// room; in older rooms they are taken as they come, since older servers send them stripped.
+Result<void> read_state(const Json& list, Invitation& invitation) {
+  const bool proves = invitation.rules->room_id_is_create_hash;
+  bool has_create = false;
+  for (const Json& entry : list) {
+    auto stripped = strip(entry);
+    if (invitation.stripped.size() >= max_state_events) break;
+    if (stripped) invitation.stripped.push_back(std::move(*stripped));
+    if (!proves) continue;
+    const auto event =
+        check_format(*invitation.rules, entry).and_then([&] { return Event::make(*invitation.rules, entry); });
+    if (!event || (*event)->room_id() != invitation.room)
+      return tl::make_unexpected(invalid("invite_room_state holds what is no event of that room"));
+    has_create = has_create || (*event)->is_state("m.room.create", "");
+    invitation.state.push_back(entry);
+  }
+  if (proves && !has_create) return tl::make_unexpected(invalid("invite_room_state lacks the m.room.create event"));
+  return {};
+}
+
+// The event itself: of the room and the id of the path, from a user of the origin, to one of ours.
+Result<void> read_event(const Call& call, const ServerName& us, const Json& event, Invitation& invitation) {
+  const std::string* room_id = find_string(event, "room_id");
+  if (room_id == nullptr || *room_id != invitation.room.str())
+    return tl::make_unexpected(invalid("the event is of another room"));
+  const auto id = event_id_of(*invitation.rules, event);
+  if (!id || id->str() != call.parameters[1]) return tl::make_unexpected(invalid("the event has another id"));
+  const std::string* type = find_string(event, "type");
+  const std::string* membership = find_string(*find_object(event, "content"), "membership");
+  if (*type != "m.room.member" || membership == nullptr || *membership != "invite")
+    return tl::make_unexpected(invalid("not an invite"));
+  auto sender = UserId::parse(*find_string(event, "sender"));
+  if (!sender || sender->server() != call.origin)
+    return tl::make_unexpected(invalid("the sender is not of your server"));
+  const std::string* state_key = find_string(event, "state_key");
+  auto target = state_key == nullptr ? fail(ErrorCode::bad_json, "") : UserId::parse(*state_key);
+  if (!target || target->server() != us) return tl::make_unexpected(invalid("the invited user is not of this server"));
+  invitation.sender = std::move(*sender);
+  invitation.target = std::move(*target);
+  invitation.event = event;
+  return {};
+}
+
 Result<Invitation> read(const Call& call, const ServerName& us) {
   Invitation invitation;
   const std::string* version = find_string(*call.body, "room_version");
@@ -47,34 +92,22 @@ Result<Invitation> read(const Call& call, const ServerName& us) {
     return tl::make_unexpected(invalid("the event is malformed"));
   auto room = parse_id<RoomId>(call.parameters[0]);
   if (!room) return tl::make_unexpected(room.error());
-  const std::string* room_id = find_string(*event, "room_id");
-  if (room_id == nullptr || *room_id != room->str())
-    return tl::make_unexpected(invalid("the event is of another room"));
-  const auto id = event_id_of(*invitation.rules, *event);
-  if (!id || id->str() != call.parameters[1]) return tl::make_unexpected(invalid("the event has another id"));
-  const std::string* type = find_string(*event, "type");
-  const std::string* membership = find_string(*find_object(*event, "content"), "membership");
-  if (*type != "m.room.member" || membership == nullptr || *membership != "invite")
-    return tl::make_unexpected(invalid("not an invite"));
-  auto sender = UserId::parse(*find_string(*event, "sender"));
-  if (!sender || sender->server() != call.origin)
-    return tl::make_unexpected(invalid("the sender is not of your server"));
-  const std::string* state_key = find_string(*event, "state_key");
-  auto target = state_key == nullptr ? fail(ErrorCode::bad_json, "") : UserId::parse(*state_key);
-  if (!target || target->server() != us) return tl::make_unexpected(invalid("the invited user is not of this server"));
   invitation.room = std::move(*room);
-  invitation.sender = std::move(*sender);
-  invitation.target = std::move(*target);
-  invitation.event = *event;
-  if (const Json* state = find_array(*call.body, "invite_room_state")) {
-    for (const Json& entry : *state) {
-      auto stripped = strip(entry);
-      if (stripped && invitation.stripped.size() < max_state_events)
-        invitation.stripped.push_back(std::move(*stripped));
-    }
-  }
+  if (auto fine = read_event(call, us, *event, invitation); !fine) return tl::make_unexpected(fine.error());
+  const Json* state = find_array(*call.body, "invite_room_state");
+  if (auto fine = read_state(state == nullptr ? Json::array() : *state, invitation); !fine)
+    return tl::make_unexpected(fine.error());
   invitation.stripped.push_back(*strip(*event));
   return invitation;
+}
+
+// A room that this server is in may shut the inviting server out.
+Result<void> check_acl(Services& services, const Call& call, const Invitation& invitation) {
+  if (!services.reader.room(invitation.room)) return {};
+  auto allowed = services.reader.acl_allows(invitation.room, call.origin);
+  if (!allowed) return tl::make_unexpected(allowed.error());
+  if (!*allowed) return fail(ErrorCode::forbidden, "this room's access list does not let your server take part");
+  return {};
 }
 
 // Whether the user can be invited as far as this server can tell.
@@ -94,11 +127,31 @@ Result<void> check_target(Services& services, const Invitation& invitation) {
   return {};
 }
 
-// On `outbound`: the signature's key is known by now, if it can be.
+using MissingKeys = std::vector<std::pair<ServerName, KeyId>>;
+
+// Whether every signature holds; `missing` gets the keys that are to be fetched first.
+bool is_signed(Services& services, const Invitation& invitation, MissingKeys& missing) {
+  const KeyLookup keys = services.keys.lookup();
+  const auto add = [&](const IntegrityReport& report) {
+    missing.insert(missing.end(), report.missing.begin(), report.missing.end());
+  };
+  const auto event = verify_event(*invitation.rules, invitation.event, keys);
+  add(event);
+  bool holds = event.integrity == EventIntegrity::good;
+  for (const Json& pdu : invitation.state) {
+    const auto report = verify_event(*invitation.rules, pdu, keys);
+    add(report);
+    // A redacted event has another hash, and the signature still.
+    holds = holds && (report.integrity == EventIntegrity::good || report.integrity == EventIntegrity::hash_mismatch);
+  }
+  return holds;
+}
+
+// The signatures' keys are known by now, if they can be.
 void accept(Services& services, Invitation invitation, Reply reply) {
-  const auto report = verify_event(*invitation.rules, invitation.event, services.keys.lookup());
-  if (report.integrity != EventIntegrity::good)
-    return reply.error(invalid("the event's signature or hash does not hold"));
+  MissingKeys missing;
+  if (!is_signed(services, invitation, missing))
+    return reply.error(invalid("the signature or hash of an event does not hold"));
   if (auto fine = check_target(services, invitation); !fine) return reply.error(fine.error());
   if (auto added = services.pipeline.countersign(*invitation.rules, invitation.event); !added)
     return reply.error(added.error());
@@ -129,11 +182,13 @@ void invite(Services& services, Call call, Reply reply) {
                              {"error", "this server does not know that room version"},
                              {"room_version", invitation.error().text}});
   }
-  const auto report = verify_event(*invitation->rules, invitation->event, services.keys.lookup());
-  if (report.integrity != EventIntegrity::missing_key)
-    return accept(services, std::move(*invitation), std::move(reply));
+  if (auto allowed = check_acl(services, call, *invitation); !allowed) return reply.error(allowed.error());
+  MissingKeys missing;
+  (void)is_signed(services, *invitation, missing);
+  if (missing.empty()) return accept(services, std::move(*invitation), std::move(reply));
   auto waiting = std::make_shared<std::pair<Invitation, Reply>>(std::move(*invitation), std::move(reply));
-  services.keys.fetch(report.missing, {}, [&services, waiting] {
+  // The inviting server vouches for the keys of those that cannot be asked.
+  services.keys.fetch(std::move(missing), {call.origin}, [&services, waiting] {
     (void)services.outbound.post(
         [&services, waiting] { accept(services, std::move(waiting->first), std::move(waiting->second)); });
   });

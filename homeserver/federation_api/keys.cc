@@ -3,6 +3,8 @@
 // GET  /_matrix/key/v2/query/{serverName}, POST /_matrix/key/v2/query   other servers' keys, with our word for them
 // Server-server API, 'Server discovery', 'Retrieving server keys'.
 #include <algorithm>
+#include <charconv>
+#include <mutex>
 
 #include <nlohmann/json.hpp>
 
@@ -14,6 +16,7 @@ namespace skerry::homeserver::federation_api {
 namespace {
 
 constexpr std::size_t max_queried_servers = 100;
+constexpr std::size_t max_queried_keys = 32;  // of one server
 
 // Collects the answers for several servers, which come in any order.
 class Collected {
@@ -33,11 +36,17 @@ class Collected {
   Json responses_ = Json::array();
 };
 
-void answer(Services& services, const std::vector<std::pair<ServerName, std::int64_t>>& queried, Reply reply) {
+struct Queried {
+  ServerName server;
+  std::vector<KeyId> keys;
+  std::int64_t minimum_valid_until_ms = 0;
+};
+
+void answer(Services& services, const std::vector<Queried>& queried, Reply reply) {
   if (queried.empty()) return reply.json({{"server_keys", Json::array()}});
   auto collected = std::make_shared<Collected>(std::move(reply), queried.size());
-  for (const auto& [server, minimum_ms] : queried) {
-    services.keys.notary_answer(server, minimum_ms,
+  for (const Queried& one : queried) {
+    services.keys.notary_answer(one.server, one.keys, one.minimum_valid_until_ms,
                                 [collected](std::optional<Json> response) { collected->add(std::move(response)); });
   }
 }
@@ -53,22 +62,27 @@ void get_own_keys(Services& services, Call, Reply reply) { reply.json(services.k
 void query_keys_of_server(Services& services, Call call, Reply reply) {
   auto server = parse_id<ServerName>(call.parameters[0]);
   if (!server) return reply.error(server.error());
-  answer(services, {{*server, 0}}, std::move(reply));
+  std::int64_t minimum_ms = 0;
+  if (const std::string* text = call.query_value("minimum_valid_until_ts"))
+    std::from_chars(text->data(), text->data() + text->size(), minimum_ms);
+  answer(services, {{*server, {}, minimum_ms}}, std::move(reply));
 }
 
 void query_keys(Services& services, Call call, Reply reply) {
   const Json* wanted = find_object(*call.body, "server_keys");
   if (wanted == nullptr) return reply.error({ErrorCode::bad_json, "server_keys must be an object"});
-  std::vector<std::pair<ServerName, std::int64_t>> queried;
+  std::vector<Queried> queried;
   for (const auto& [name, keys] : wanted->items()) {
     const auto server = ServerName::parse(name);
     if (!server || !keys.is_object() || queried.size() >= max_queried_servers) continue;
-    std::int64_t minimum_ms = 0;
+    Queried one{*server, {}, 0};
     for (const auto& [key, criteria] : keys.items()) {
+      if (const auto id = KeyId::parse(key); id && one.keys.size() < max_queried_keys) one.keys.push_back(*id);
       const Json* until = criteria.is_object() ? find_member(criteria, "minimum_valid_until_ts") : nullptr;
-      if (until != nullptr && until->is_number_integer()) minimum_ms = std::max(minimum_ms, until->get<std::int64_t>());
+      if (until == nullptr || !until->is_number_integer()) continue;
+      one.minimum_valid_until_ms = std::max(one.minimum_valid_until_ms, until->get<std::int64_t>());
     }
-    queried.emplace_back(*server, minimum_ms);
+    queried.push_back(std::move(one));
   }
   answer(services, queried, std::move(reply));
 }

@@ -1,5 +1,5 @@
 // GET /make_join, /make_leave, /make_knock/{roomId}/{userId}          an event for the other server to sign
-// PUT /send_join, /send_leave (v2), /send_knock (v1)/{roomId}/{eventId}   takes the signed event into the room
+// PUT /send_join, /send_leave (v2 and v1), /send_knock (v1)/{roomId}/{eventId}   takes the signed event into the room
 // Server-server API, 'Joining Rooms', 'Leaving Rooms', 'Knocking upon a room'.
 #include <algorithm>
 
@@ -123,6 +123,19 @@ void send_join(Services& services, Call call, Reply reply) {
   const ServerName us = services.config.server_name;
   send_membership(services, std::move(call), std::move(reply), "join",
                   [us](Reply& answer, const RoomAtEvent& at, const RoomId&) { answer.text(join_answer(at, us)); });
+}
+
+// Version 1 answers an array whose second element is the object.
+void send_join_v1(Services& services, Call call, Reply reply) {
+  const ServerName us = services.config.server_name;
+  send_membership(
+      services, std::move(call), std::move(reply), "join",
+      [us](Reply& answer, const RoomAtEvent& at, const RoomId&) { answer.text("[200," + join_answer(at, us) + "]"); });
+}
+
+void send_leave_v1(Services& services, Call call, Reply reply) {
+  send_membership(services, std::move(call), std::move(reply), "leave",
+                  [](Reply& answer, const RoomAtEvent&, const RoomId&) { answer.text("[200,{}]"); });
 }
 
 void send_leave(Services& services, Call call, Reply reply) {

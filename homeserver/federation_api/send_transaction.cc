@@ -92,9 +92,6 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
       : services_(services), origin_(std::move(origin)), id_(std::move(id)), body_(std::move(body)) {}
 
   void run() {
-    if (const Json* edus = find_array(*body_, "edus")) {
-      for (const Json& edu : *edus) take_edu(services_, origin_, edu);
-    }
     pdus_ = find_array(*body_, "pdus");
     next();
   }
@@ -118,16 +115,16 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     finish();
   }
 
-  // What names no room, or a room whose ACL shuts the speaking server out, goes no further.
+  // Unless the room's ACL shuts the speaking server out. Rooms that are not known here are the pipeline's affair: one
+  // of our users may be joining.
   bool is_welcome(const Json& pdu) {
     const std::string* room_text = pdu.is_object() ? find_string(pdu, "room_id") : nullptr;
     const auto room = room_text == nullptr ? fail(ErrorCode::bad_json, "") : RoomId::parse(*room_text);
-    if (!room) return false;
-    auto info = services_.reader.rules(*room);
-    if (!info) return true;  // not known here: one of our users may just be joining it, the pipeline tells
-    auto allowed = services_.reader.acl_allows(*room, origin_);
+    const auto rules = room ? services_.reader.rules(*room) : tl::make_unexpected(room.error());
+    if (!rules) return true;
+    const auto allowed = services_.reader.acl_allows(*room, origin_);
     if (allowed && *allowed) return true;
-    if (auto id = event_id_of(**info, pdu))
+    if (auto id = event_id_of(**rules, pdu))
       results_[id->str()] = {{"error", "this room's access list does not let your server take part"}};
     return false;
   }
@@ -143,12 +140,19 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
                                   judgement.reason);
   }
 
+  // What passes comes last: it is about what the events told.
   void finish() {
+    if (const Json* edus = find_array(*body_, "edus")) {
+      for (const Json& edu : *edus) take_edu(services_, origin_, edu);
+    }
     const std::string response = dump(Json{{"pdus", results_}});
     // The answer is kept before it is given: a repetition after a crash is answered alike, and applied no second time
     // anyway.
     auto saved = services_.database.federation().save_transaction_response(origin_, id_, response);
-    if (!saved) log::error("federation", saved.error().text);
+    if (!saved) {  // then perhaps the events were not either: they are to come again
+      log::error("federation", saved.error().text);
+      return give_up();
+    }
     services_.transactions.finish(origin_, id_, response);
   }
 

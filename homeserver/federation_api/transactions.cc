@@ -10,7 +10,7 @@ namespace skerry::homeserver::federation_api {
 
 namespace {
 
-constexpr std::size_t waiting_per_origin = 20;
+constexpr std::size_t waiting_per_origin = 8;
 constexpr std::size_t replies_per_transaction = 10;
 
 struct Waiting {

@@ -71,15 +71,15 @@ std::string segment(const Id& id) {
 
 class FederatedRooms : public RemoteRooms {
  public:
-  FederatedRooms(federation::FederationClient& client, federation::KeyRing& keys) : client_(client), keys_(keys) {}
+  FederatedRooms(federation::FederationClient& client, federation::KeyRing& keys) : client_(client), keys_(keys), lookup_(keys.lookup()) {}
 
   std::optional<KnownKey> known_key(const ServerName& server, const KeyId& key) override {
-    return keys_.find(server, key);
+    return lookup_(server, key);
   }
 
   void fetch_keys(std::vector<std::pair<ServerName, KeyId>> keys, std::vector<ServerName> notaries,
                   std::function<void()> done) override {
-    keys_.fetch(std::move(keys), std::move(notaries), std::move(done));
+    keys_.fetch(std::move(keys), notaries, std::move(done));
   }
 
   Result<std::vector<Json>> get_missing_events(const ServerName& server, const RoomId& room,
@@ -223,6 +223,7 @@ class FederatedRooms : public RemoteRooms {
 
   federation::FederationClient& client_;
   federation::KeyRing& keys_;
+  const KeyLookup lookup_;
 };
 
 }  // namespace
