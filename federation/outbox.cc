@@ -107,28 +107,30 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
     }
     auto built = build(server, ephemeral, again);
     if (!built) return rest(server, built.error().text);
+    if (!*built) {
+      if (goes_idle(server)) return;
+      return work(server);
+    }
     {
       std::scoped_lock lock(mutex);
       const auto found = destinations.find(server);
       if (stopped || found == destinations.end()) return;
-      if (!*built) {
-        found->second.attempted.reset();
-        if (again || found->second.woken || !found->second.ephemeral.empty()) return work_again(server);
-        destinations.erase(found);
-        return;
-      }
       found->second.attempted = (*built)->extent;
       found->second.urgent = false;
     }
     send(server, std::move(**built));
   }
 
-  // REQUIRES: mutex is held. The pool's queue may refuse, which takes the mutex again: hence by way of the scheduler.
-  void work_again(const ServerName& server) {
-    auto& timer = destinations[server].timer;
-    timer = scheduler.after(std::chrono::milliseconds(0), [weak = weak_from_this(), server] {
-      if (auto self = weak.lock()) self->work(server);
-    });
+  // False when there may be something to send that was not looked at.
+  bool goes_idle(const ServerName& server) {
+    std::scoped_lock lock(mutex);
+    const auto found = destinations.find(server);
+    if (found == destinations.end()) return true;
+    Destination& destination = found->second;
+    const bool looked_at_all = !destination.attempted && !destination.woken && destination.ephemeral.empty();
+    destination.attempted.reset();
+    if (looked_at_all) destinations.erase(found);
+    return looked_at_all;
   }
 
   // Nothing when there is nothing to send.
