@@ -3,6 +3,8 @@
 #include <iostream>
 #include <map>
 
+#include "sandbox/demo/demo.h"
+
 namespace skerry::sandbox {
 
 namespace {
@@ -10,12 +12,20 @@ namespace {
 using Command = Result<void> (*)(const Arguments&);
 
 const std::map<std::string, Command>& commands() {
-  static const std::map<std::string, Command> table = {
-      {"up", up_command},          {"status", status_command},   {"down", down_command},
-      {"reset", reset_command},    {"kill", kill_command},       {"start", start_command},
-      {"block", block_command},    {"unblock", unblock_command}, {"logs", logs_command},
-      {"chat", chat_command},      {"client", client_command},   {"register", register_command},
-      {"welcome", welcome_command}};
+  static const std::map<std::string, Command> table = {{"up", up_command},
+                                                       {"demo", demo_command},
+                                                       {"status", status_command},
+                                                       {"down", down_command},
+                                                       {"reset", reset_command},
+                                                       {"kill", kill_command},
+                                                       {"start", start_command},
+                                                       {"block", block_command},
+                                                       {"unblock", unblock_command},
+                                                       {"logs", logs_command},
+                                                       {"chat", chat_command},
+                                                       {"client", client_command},
+                                                       {"register", register_command},
+                                                       {"welcome", welcome_command}};
   return table;
 }
 

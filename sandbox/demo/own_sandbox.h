@@ -1,0 +1,38 @@
+// A sandbox in a fresh folder, which ends with this object, or with the process, and leaves nothing.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "sandbox/world/bring_up.h"
+#include "sandbox/world/web.h"
+
+namespace skerry::sandbox {
+
+class OwnSandbox {
+ public:
+  // Errors: as bring_up().
+  static Result<std::unique_ptr<OwnSandbox>> start(std::size_t servers);
+  ~OwnSandbox();
+  OwnSandbox(const OwnSandbox&) = delete;
+  OwnSandbox& operator=(const OwnSandbox&) = delete;
+
+  // As it was when it came up; addresses stay.
+  const SandboxStatus& status() const { return sandbox_.status; }
+  const std::string& url(const std::string& server) const { return status().server(server).client_url; }
+  const Folder& folder() const { return folder_; }
+  Web& web() { return *web_; }
+  Result<void> set_blocked(const std::string& server, bool blocked);
+  // The last words of each server's log.
+  std::string logs() const;
+
+ private:
+  OwnSandbox(std::string root, Folder folder) : root_(std::move(root)), folder_(std::move(folder)) {}
+
+  const std::string root_;
+  const Folder folder_;
+  Sandbox sandbox_;
+  std::unique_ptr<Web> web_;
+};
+
+}  // namespace skerry::sandbox

@@ -1,0 +1,135 @@
+#include "sandbox/demo/stage.h"
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "sandbox/world/interrupt.h"
+
+namespace skerry::sandbox {
+
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds patience{30};
+constexpr std::chrono::milliseconds step{50};
+
+struct View {
+  std::set<std::string> events;
+  Json state;
+};
+
+Result<View> view(const Person& person, const std::string& room) {
+  const auto events = person.event_ids(room);
+  if (!events) return tl::make_unexpected(events.error());
+  auto state = person.state(room);
+  if (!state) return tl::make_unexpected(state.error());
+  return View{{events->begin(), events->end()}, std::move(*state)};
+}
+
+std::string difference(const std::string& who, const View& one, const View& other) {
+  if (one.events != other.events) {
+    return who + " has " + std::to_string(other.events.size()) + " events, another " +
+           std::to_string(one.events.size());
+  }
+  return one.state == other.state ? "" : who + " has another state of the room";
+}
+
+// "" when they agree.
+Result<std::string> disagreement(const std::vector<const Person*>& people, const std::string& room,
+                                 const std::vector<std::string>& acknowledged, Agreed& agreed) {
+  std::optional<View> first;
+  for (const Person* person : people) {
+    auto seen = view(*person, room);
+    if (!seen) return tl::make_unexpected(seen.error());
+    for (const std::string& id : acknowledged) {
+      if (!seen->events.contains(id)) return person->user_id() + "'s server lacks " + id;
+    }
+    if (!first) {
+      first = std::move(*seen);
+      agreed = {first->events.size(), first->state.size()};
+    } else if (auto differs = difference(person->user_id() + "'s server", *first, *seen); !differs.empty()) {
+      return differs;
+    }
+  }
+  return std::string();
+}
+
+}  // namespace
+
+Result<Said> say_and_hear(const Person& speaker, const std::vector<const Person*>& listeners, const std::string& room,
+                          const std::string& text) {
+  for (const Person* listener : listeners) listener->listener().wait_until_listening(hearing_time);
+  const auto began = Steady::now();
+  auto event_id = speaker.say(room, text);
+  if (!event_id) return tl::make_unexpected(event_id.error());
+  Said said{std::move(*event_id), {}};
+  for (const Person* listener : listeners) {
+    const auto heard = listener->listener().wait_for_event(said.event_id, hearing_time);
+    if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
+    if (!heard) {
+      return fail(ErrorCode::timeout, listener->user_id() + " did not hear " + speaker.user_id() + " within " +
+                                          std::to_string(hearing_time.count()) + " s");
+    }
+    said.times.emplace_back(heard->when - began);
+  }
+  return said;
+}
+
+Pairs count_pairs(const std::vector<const Person*>& people, const std::string& room, const std::string& text,
+                  std::chrono::milliseconds window, std::vector<std::string>* acknowledged) {
+  std::vector<std::string> said;  // "" where it could not be said
+  for (const Person* speaker : people) {
+    const auto event_id = speaker->say(room, text);
+    said.push_back(event_id ? *event_id : "");
+    if (event_id && acknowledged != nullptr) acknowledged->push_back(*event_id);
+  }
+  const auto deadline = Steady::now() + window;
+  Pairs pairs;
+  for (std::size_t speaker = 0; speaker < people.size(); ++speaker) {
+    for (std::size_t listener = 0; listener < people.size(); ++listener) {
+      if (speaker == listener) continue;
+      ++pairs.all;
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Steady::now());
+      if (said[speaker].empty()) continue;
+      if (people[listener]->listener().wait_for_event(said[speaker], std::max(left, std::chrono::milliseconds(0)))) {
+        ++pairs.left;
+      }
+    }
+  }
+  return pairs;
+}
+
+Result<void> wait_until_all_talk(const std::vector<const Person*>& people, const std::string& room,
+                                 std::vector<std::string>* acknowledged) {
+  constexpr std::chrono::milliseconds window{3'000};
+  const auto deadline = Steady::now() + patience;
+  while (true) {
+    const Pairs pairs = count_pairs(people, room, "Does everybody hear me?", window, acknowledged);
+    if (pairs.left == pairs.all) return {};
+    if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
+    if (Steady::now() > deadline) {
+      return fail(ErrorCode::timeout, "only " + std::to_string(pairs.left) + " of " + std::to_string(pairs.all) +
+                                          " pairs can talk though nobody is blocked");
+    }
+    std::this_thread::sleep_for(step);
+  }
+}
+
+Result<Agreed> wait_until_agreed(const std::vector<const Person*>& people, const std::string& room,
+                                 const std::vector<std::string>& acknowledged) {
+  const auto deadline = Steady::now() + patience;
+  while (true) {
+    Agreed agreed;
+    const auto differs = disagreement(people, room, acknowledged, agreed);
+    if (differs && differs->empty()) return agreed;
+    if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
+    if (Steady::now() > deadline) return fail(ErrorCode::timeout, differs ? *differs : differs.error().text);
+    std::this_thread::sleep_for(step);
+  }
+}
+
+}  // namespace skerry::sandbox
