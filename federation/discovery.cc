@@ -199,8 +199,7 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
       if (none) return self->answer(server, Endpoints{direct(name)});                              // 3.5, 6
       Endpoints endpoints;
       for (const net::SrvTarget& target : *targets) {
-        const bool not_offered = target.host.empty() || target.host == ".";  // RFC 2782: decidedly not available
-        if (!not_offered) endpoints.push_back({target.host, target.port, true, name.host(), name.host()});
+        if (!target.host.empty()) endpoints.push_back({target.host, target.port, true, name.host(), name.host()});
       }
       if (endpoints.empty())
         return self->answer(server, fail(ErrorCode::unreachable, server.str() + " says that it offers no federation"));

@@ -325,10 +325,11 @@ struct Resolver::Impl {
     if (status == ARES_SUCCESS) status = ares_parse_srv_reply(reply, size, &records);
     for (const auto* record = records; record != nullptr && targets.size() < max_records; record = record->next) {
       const std::string host = record->host;
-      // RFC 2782: a target of "." says that the service is decidedly not there.
-      if (!host.empty() && host != ".") targets.push_back({host, record->port, record->priority, record->weight});
+      targets.push_back({host == "." ? "" : host, record->port, record->priority, record->weight});
     }
     if (records != nullptr) ares_free_data(records);
+    const auto is_none = [](const SrvTarget& target) { return target.host.empty(); };
+    if (!std::all_of(targets.begin(), targets.end(), is_none)) std::erase_if(targets, is_none);
     SrvQuery& query = *carried->query;
     if (status == ARES_SUCCESS) {
       const int ttl_s = smallest_ttl_s(reply, static_cast<std::size_t>(size));

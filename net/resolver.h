@@ -20,7 +20,7 @@ struct ResolverOptions {
 };
 
 struct SrvTarget {
-  std::string host;
+  std::string host;  // empty in an answer without others: the service is decidedly not there (RFC 2782: a target of ".")
   std::uint16_t port = 0;
   std::uint16_t priority = 0;
   std::uint16_t weight = 0;

@@ -16,7 +16,7 @@ namespace {
 struct Asking {
   Internet internet;
   Discovery discovery{internet.http(), internet.resolver(), internet.clock(), internet.discovery_options()};
-  ServerName us = test::server("us.test");
+  ServerName us = test::server("us.net.test");
   FederationClient client{
       internet.http(), discovery, internet.clock(), us, test::key_of(us), {milliseconds(1'000), milliseconds(8'000)}};
   ~Asking() { internet.stop(); }
@@ -50,7 +50,7 @@ TEST_CASE("eight requests at a time go to one server and the others wait in thei
   Held held;
   std::vector<std::string> order;
   std::mutex mutex;
-  auto peer = asking.internet.serve({"a.test"}, [&](net::HttpRequest request, net::Responder responder) {
+  auto peer = asking.internet.serve({"a.net.test"}, [&](net::HttpRequest request, net::Responder responder) {
     {
       std::scoped_lock lock(mutex);
       order.push_back(request.target);
@@ -88,7 +88,7 @@ TEST_CASE("who waits behind a request that gets no answer is told at once") {
   Asking asking;
   Held held;
   auto peer = asking.internet.serve(
-      {"a.test"}, [&](net::HttpRequest, net::Responder responder) { held.hold(std::move(responder)); });
+      {"a.net.test"}, [&](net::HttpRequest, net::Responder responder) { held.hold(std::move(responder)); });
   const ServerName name = name_of(*peer);
   std::vector<Waited<Result<Json>>> slow;
   for (int i = 0; i < 8; ++i) slow.push_back(asking.begin(Asking::request(name, milliseconds(i == 0 ? 200 : 20'000))));
@@ -102,7 +102,7 @@ TEST_CASE("the time spent waiting for a place counts") {
   Asking asking;
   Held held;
   std::atomic<int> asked = 0;
-  auto peer = asking.internet.serve({"a.test"}, [&](net::HttpRequest, net::Responder responder) {
+  auto peer = asking.internet.serve({"a.net.test"}, [&](net::HttpRequest, net::Responder responder) {
     ++asked;
     held.hold(std::move(responder));
   });
@@ -122,7 +122,7 @@ TEST_CASE("a destination's backoff doubles up to its bound and ends with an answ
   Asking asking;
   std::atomic<bool> gateway_only = true;
   std::atomic<int> asked = 0;
-  auto peer = asking.internet.serve({"a.test"}, [&](net::HttpRequest, net::Responder responder) {
+  auto peer = asking.internet.serve({"a.net.test"}, [&](net::HttpRequest, net::Responder responder) {
     ++asked;
     responder.respond(gateway_only ? net::HttpResponse{502, {}, "bad gateway"} : fine);
   });
@@ -151,8 +151,8 @@ TEST_CASE("a destination's backoff doubles up to its bound and ends with an answ
 TEST_CASE("a refusal is an answer and begins no backoff") {
   Asking asking;
   for (const int status : {302, 400, 401, 403, 404, 429, 500}) {
-    auto peer = asking.internet.serve({"a.test"}, [status](net::HttpRequest, net::Responder responder) {
-      responder.respond({status, {{"Location", "https://elsewhere.test/"}}, "{}"});
+    auto peer = asking.internet.serve({"a.net.test"}, [status](net::HttpRequest, net::Responder responder) {
+      responder.respond({status, {{"Location", "https://elsewhere.net.test/"}}, "{}"});
     });
     CHECK_THAT(asking.ask(name_of(*peer)), Catch::Contains(std::to_string(status)));
     CHECK_THAT(asking.ask(name_of(*peer)), Catch::Contains(std::to_string(status)));
@@ -163,41 +163,41 @@ TEST_CASE("every place that SRV names is tried and the certificate is for the se
   Asking asking;
   std::atomic<int> at_liar = 0;
   std::string host;
-  auto liar = asking.internet.serve({"liar.test"}, [&](net::HttpRequest, net::Responder responder) {
+  auto liar = asking.internet.serve({"liar.net.test"}, [&](net::HttpRequest, net::Responder responder) {
     ++at_liar;
     responder.respond(fine);
   });
-  auto good = asking.internet.serve({"b.test"}, [&](net::HttpRequest request, net::Responder responder) {
+  auto good = asking.internet.serve({"b.net.test"}, [&](net::HttpRequest request, net::Responder responder) {
     host = net::find_header(request.headers, "Host").value_or("");
     responder.respond(fine);
   });
-  asking.internet.srv("_matrix-fed._tcp.b.test", "nobody.test", 1, 1);
-  asking.internet.srv("_matrix-fed._tcp.b.test", "liar.test", liar->port(0), 2);
-  asking.internet.srv("_matrix-fed._tcp.b.test", "hs.test", good->port(0), 3);
-  CHECK(asking.ask(test::server("b.test")) == "ok");
+  asking.internet.srv("_matrix-fed._tcp.b.net.test", "nobody.net.test", 1, 1);
+  asking.internet.srv("_matrix-fed._tcp.b.net.test", "liar.net.test", liar->port(0), 2);
+  asking.internet.srv("_matrix-fed._tcp.b.net.test", "hs.net.test", good->port(0), 3);
+  CHECK(asking.ask(test::server("b.net.test")) == "ok");
   CHECK(at_liar == 0);
-  CHECK(host == "b.test");
+  CHECK(host == "b.net.test");
 }
 
 TEST_CASE("a server that moved is found again by the request that missed it") {
   Asking asking;
   const auto answer = [](net::HttpRequest, net::Responder responder) { responder.respond(fine); };
-  auto before = asking.internet.serve({"hs.test"}, answer);
-  asking.internet.well_known("c.test", "hs.test:" + std::to_string(before->port(0)));
-  CHECK(asking.ask(test::server("c.test")) == "ok");
-  auto after = asking.internet.serve({"hs.test"}, answer);
+  auto before = asking.internet.serve({"hs.net.test"}, answer);
+  asking.internet.well_known("c.net.test", "hs.net.test:" + std::to_string(before->port(0)));
+  CHECK(asking.ask(test::server("c.net.test")) == "ok");
+  auto after = asking.internet.serve({"hs.net.test"}, answer);
   before.reset();
-  asking.internet.well_known("c.test", "hs.test:" + std::to_string(after->port(0)));
-  CHECK(asking.ask(test::server("c.test")) == "ok");
+  asking.internet.well_known("c.net.test", "hs.net.test:" + std::to_string(after->port(0)));
+  CHECK(asking.ask(test::server("c.net.test")) == "ok");
   after.reset();
-  CHECK_THAT(asking.ask(test::server("c.test")), Catch::Contains("refused"));
-  CHECK(asking.internet.web_asked("c.test") == 3);
+  CHECK_THAT(asking.ask(test::server("c.net.test")), Catch::Contains("refused"));
+  CHECK(asking.internet.web_asked("c.net.test") == 3);
 }
 
 TEST_CASE("answers that are too large or no JSON are errors and no silence") {
   Asking asking;
   std::string body;
-  auto peer = asking.internet.serve({"a.test"}, [&](net::HttpRequest, net::Responder responder) {
+  auto peer = asking.internet.serve({"a.net.test"}, [&](net::HttpRequest, net::Responder responder) {
     responder.respond({200, {}, body});
   });
   for (const char* text : {"", "nonsense", "{", "\xff"}) {

@@ -73,7 +73,7 @@ class Internet {
     client_options.trust = {false, {folder_.path + "/ca.pem"}};
     client_options.policy = policy_;
     http_ = std::make_unique<net::HttpClient>(io_, *resolver_, client_options);
-    web_ = serve({"*.test", "*.alpha.test"}, [this](net::HttpRequest request, net::Responder responder) {
+    web_ = serve({"*.net.test", "*.alpha.net.test"}, [this](net::HttpRequest request, net::Responder responder) {
       answer_web(std::move(request), std::move(responder));
     });
   }
@@ -86,7 +86,8 @@ class Internet {
     io_.stop();
   }
 
-  // Names. Every name under .test is at 127.0.0.1 unless said otherwise.
+  // Certificates are for names under net.test: a wildcard needs two labels behind it.
+  // Names. Every name is at 127.0.0.1 unless said otherwise.
   void srv(const std::string& name, const std::string& target, std::uint16_t port, std::uint16_t priority = 0) {
     std::scoped_lock lock(mutex_);
     srv_[name].push_back(net::FakeDns::srv(priority, 0, port, target));

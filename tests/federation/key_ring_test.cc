@@ -41,7 +41,7 @@ class Peer {
  public:
   explicit Peer(Internet& internet)
       : clock_(internet.clock()),
-        server_(internet.serve({"peer.test"},
+        server_(internet.serve({"peer.net.test"},
                                [this](net::HttpRequest request, net::Responder responder) {
                                  take(std::move(request), std::move(responder));
                                })),
@@ -91,7 +91,7 @@ class Peer {
 struct Ring {
   Internet internet;
   Discovery discovery{internet.http(), internet.resolver(), internet.clock(), internet.discovery_options()};
-  ServerName us = test::server("us.test");
+  ServerName us = test::server("us.net.test");
   FederationClient client{
       internet.http(), discovery, internet.clock(), us, test::key_of(us), {milliseconds(1'000), milliseconds(8'000)}};
   Folder folder;
@@ -240,7 +240,7 @@ TEST_CASE("a trusted notary speaks for a server that cannot be asked") {
     CHECK_FALSE(ring.for_events(ring.away, ring.away_key));
   }
   SECTION("and not for servers that nobody asked about") {
-    const ServerName other = test::server("other.test");
+    const ServerName other = test::server("other.net.test");
     notary.say({response_of(other, test::key_of(other), ring.now_ms() + day_ms), response});
     ring.fetch(ring.away, ring.away_key.id());
     CHECK(ring.for_requests(ring.away, ring.away_key));
@@ -300,7 +300,7 @@ TEST_CASE("as a notary this server signs what others answered and asks them when
   const auto answer = ring.as_notary(peer.name());
   REQUIRE(answer);
   CHECK(verify_json(*answer, peer.name().str(), peer.key().id(), peer.key().public_key()));
-  CHECK(verify_json(*answer, "us.test", test::key_of(ring.us).id(), test::key_of(ring.us).public_key()));
+  CHECK(verify_json(*answer, "us.net.test", test::key_of(ring.us).id(), test::key_of(ring.us).public_key()));
   CHECK((*answer)["valid_until_ts"] == ring.now_ms() + day_ms);
   CHECK(peer.asked() == 1);
   ring.internet.clock().advance(seconds(61));

@@ -115,16 +115,16 @@ struct Received {
   std::vector<int> edus;
 };
 
-// All names under .test, at one listener: what came for each.
+// All names under net.test, at one listener: what came for each.
 class Receiver {
  public:
   explicit Receiver(Internet& internet) {
-    server_ = internet.serve({"*.test"}, [this](net::HttpRequest request, net::Responder responder) {
+    server_ = internet.serve({"*.net.test"}, [this](net::HttpRequest request, net::Responder responder) {
       take(std::move(request), std::move(responder));
     });
   }
   ServerName name(const std::string& label) const {
-    return test::server(label + ".test:" + std::to_string(server_->port(0)));
+    return test::server(label + ".net.test:" + std::to_string(server_->port(0)));
   }
   std::atomic<int> status = 200;
   std::atomic<bool> holds = false;
@@ -172,7 +172,7 @@ struct Sending {
   MemoryStore store;
   Receiver receiver{internet};
   Discovery discovery{internet.http(), internet.resolver(), internet.clock(), internet.discovery_options()};
-  ServerName us = test::server("us.test");
+  ServerName us = test::server("us.net.test");
   const BackoffOptions backoff{milliseconds(1'000), milliseconds(8'000)};
   FederationClient client{internet.http(), discovery, internet.clock(), us, test::key_of(us), backoff};
   std::unique_ptr<Outbox> outbox = make();
@@ -248,10 +248,12 @@ TEST_CASE("a transaction whose acknowledgement was not kept comes again as the s
   sending.store.owe(server, 1, 3);
   sending.store.fails_to_save = true;
   sending.outbox->wake({server});
-  REQUIRE(sending.receiver.wait(server, 1));
-  REQUIRE(sending.rests() >= 0);
+  REQUIRE(sending.store.wait_for_backoff(server, 1'000));
   sending.restart();
+  REQUIRE(sending.rests() >= 0);
+  sending.advance(seconds(8));
   REQUIRE(sending.receiver.wait(server, 2));
+  REQUIRE(sending.store.wait_for_backoff(server, 2'000));
   sending.store.fails_to_save = false;
   REQUIRE(sending.rests() >= 0);
   sending.advance(seconds(8));
