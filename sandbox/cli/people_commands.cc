@@ -1,6 +1,7 @@
 // chat, register, client, welcome.
 #include <array>
 #include <iostream>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -108,6 +109,19 @@ Result<ClientUser> client_user(const Folder& folder, const SandboxStatus& status
   return out;
 }
 
+// The account that the client's words name; nothing when they name none that this sandbox has the password of.
+std::optional<UserId> remembered_account(const Folder& folder, const SandboxStatus& status,
+                                         const std::vector<std::string>& words) {
+  constexpr std::string_view option = "--account=";
+  std::string typed;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if ((words[i] == "--account" || words[i] == "-a") && i + 1 < words.size()) typed = words[i + 1];
+    if (words[i].starts_with(option)) typed = words[i].substr(option.size());
+  }
+  const auto user = parse_user(status.names(), typed);
+  return user && remembered_password(folder, *user) ? std::optional(*user) : std::nullopt;
+}
+
 std::string number_word(std::size_t number) {
   constexpr std::array<const char*, 10> words = {"No",   "One", "Two",   "Three", "Four",
                                                  "Five", "Six", "Seven", "Eight", "Nine"};
@@ -160,6 +174,12 @@ Result<void> client_command(const Arguments& args) {
   const Folder folder = choose_folder(args.dir);
   auto status = status_of(folder);
   if (!status) status = last_status(folder);
+  if (status) {
+    // Registered here and not signed in yet: whatever fails, the client tells it better.
+    if (const auto user = remembered_account(folder, *status, args.client_words)) {
+      (void)client_user(folder, *status, user->str(), {});
+    }
+  }
   const std::vector<std::string> words = status ? client_arguments(*status, args.client_words) : args.client_words;
   return tl::make_unexpected(become_client(folder, words));
 }

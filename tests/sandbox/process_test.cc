@@ -318,4 +318,7 @@ TEST_CASE("the client runs with the sandbox's sessions and servers") {
   const Ran who = run(words({"--account", "bob@alpha.test", "whoami"}));
   CHECK(who.output.find("@bob:alpha.test") == 0);
   CHECK(std::filesystem::exists(folder.path() + "/client/client.db"));
+  REQUIRE(folder.skerry({"register", "carol@alpha.test"}).status == 0);
+  CHECK(run(words({"--account", "@carol:alpha.test", "whoami"})).output.find("@carol:alpha.test") == 0);
+  CHECK(run(words({"--account", "@nobody:alpha.test", "whoami"})).status == 1);
 }
