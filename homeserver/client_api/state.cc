@@ -21,6 +21,21 @@ Result<StatePtr> visible_state(Services& services, const SeenRoom& seen) {
   return services.database.rooms().state((*last)->state_after);
 }
 
+// The state after the last event before a token, where the caller may see that event. 'GET /rooms/{roomId}/members',
+// at.
+Result<StatePtr> state_before(Services& services, const Call& call, const SeenRoom& seen, const std::string& token) {
+  storage::RoomStore& rooms = services.database.rooms();
+  const auto place = parse_history_token(token, seen.room, rooms);
+  if (!place) return tl::make_unexpected(place.error());
+  const auto last = rooms.history(seen.room, *place, true, 1);
+  if (!last) return tl::make_unexpected(last.error());
+  if (last->empty()) return fail(ErrorCode::invalid_param, "the token is from before this room's history");
+  const auto visible = services.reader.may_see(call.caller->user, last->front());
+  if (!visible) return tl::make_unexpected(visible.error());
+  if (!*visible) return fail(ErrorCode::forbidden, "you may not see the room at that time");
+  return rooms.state(last->front().state_after);
+}
+
 Result<Json> events_json(Services& services, const Call& call, const std::vector<EventId>& ids) {
   auto events = services.database.rooms().events(ids);
   if (!events) return tl::make_unexpected(events.error());
@@ -66,7 +81,8 @@ void get_members(Services& services, Call call, Reply reply) {
   if (!seen) return reply.error(seen.error());
   const std::string* wanted = call.query_value("membership");
   const std::string* unwanted = call.query_value("not_membership");
-  auto state = visible_state(services, *seen);
+  const std::string* token = call.query_value("at");
+  auto state = token != nullptr ? state_before(services, call, *seen, *token) : visible_state(services, *seen);
   if (!state) return reply.error(state.error());
   std::vector<EventId> ids;
   for (auto it = (*state)->lower_bound({"m.room.member", ""});
