@@ -1,6 +1,7 @@
 #include "tests/support/world.h"
 
 #include <algorithm>
+#include <csignal>
 #include <stdexcept>
 #include <thread>
 
@@ -109,6 +110,12 @@ void World::start(const std::string& server) {
   auto controller = must(sandbox::Controller::connect(folder_), "reach the supervisor");
   const std::string whole = must(sandbox::find_server(status().names(), server), "find the server");
   must(sandbox::wait_until_answering(folder_, controller, {whole}), whole + " starts");
+}
+
+void World::signal(const std::string& server, int number) {
+  const auto now = must(must(sandbox::Controller::connect(folder_), "reach the supervisor").status(), "the status");
+  const auto pid = now.server(must(sandbox::find_server(now.names(), server), "find the server")).pid;
+  if (!pid || ::kill(*pid, number) != 0) throw std::runtime_error(server + " is not running");
 }
 
 void World::command(const std::string& op, const std::string& server) {

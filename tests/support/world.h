@@ -58,10 +58,15 @@ class World {
   // A new account on a server, named by its first label or whole.
   Actor person(const std::string& name, const std::string& server);
   void kill(const std::string& server) { command("kill", server); }
-  void start(const std::string& server);
+  void start(const std::string& server);  // returns when it answers
+  void begin_to_start(const std::string& server) { command("start", server); }
   void block(const std::string& server) { command("block", server); }
   void unblock(const std::string& server) { command("unblock", server); }
-  const sandbox::SandboxStatus& status() const { return sandbox_.status; }
+  // To the server's process, as it is now: SIGSTOP, SIGCONT.
+  void signal(const std::string& server, int number);
+  const sandbox::SandboxStatus& status() const { return sandbox_.status; }  // as it was at first
+  const sandbox::Folder& folder() const { return folder_; }
+  sandbox::Web& web() { return *web_; }
 
   // Waits until all of them see the same events and the same state in a room.
   void agree(const std::string& room, const std::vector<const Actor*>& actors);
