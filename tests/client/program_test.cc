@@ -259,6 +259,7 @@ TEST_CASE("a refused message can be sent again by a key") {
   client.server.refuse_sending(0);
   terminal->type("\x12");
   CHECK(terminal->hides("not sent"));
+  CHECK(terminal->hides("may I? …"));
   CHECK(client.server.said_by(FakeHomeserver::user_id) == std::vector<std::string>{"may I?"});
 }
 
