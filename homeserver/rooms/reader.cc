@@ -8,7 +8,6 @@ namespace skerry::homeserver {
 
 namespace {
 
-constexpr std::string_view member_type = "m.room.member";
 
 Error unknown_room(const RoomId& room) {
   return Error{ErrorCode::not_found, "this server knows no room " + room.str()};
