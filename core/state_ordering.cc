@@ -32,10 +32,8 @@ class Mainline {
  public:
   static constexpr std::size_t infinity = std::numeric_limits<std::size_t>::max();
 
-  Mainline(AuthGraph& graph, EventPtr power_levels) : graph_(graph) {
-    for (std::size_t i = 0; power_levels != nullptr && positions_.emplace(power_levels->id(), i).second; ++i) {
-      power_levels = graph_.find_auth_event(*power_levels, "m.room.power_levels", "");
-    }
+  Mainline(AuthGraph& graph, const EventPtr& power_levels) : graph_(graph) {
+    for (const EventId& id : mainline_of(graph, power_levels)) positions_.emplace(id, positions_.size());
   }
 
   std::size_t position_of(const Event& event) {
@@ -88,6 +86,16 @@ std::vector<EventPtr> order_by_power(const RoomRules& rules, AuthGraph& graph, c
     }
   }
   return ordered;
+}
+
+std::vector<EventId> mainline_of(AuthGraph& graph, EventPtr power_levels) {
+  std::vector<EventId> mainline;
+  EventIds seen;  // a chain that bites its tail cannot be made, but may be claimed
+  while (power_levels != nullptr && seen.insert(power_levels->id()).second) {
+    mainline.push_back(power_levels->id());
+    power_levels = graph.find_auth_event(*power_levels, "m.room.power_levels", "");
+  }
+  return mainline;
 }
 
 std::vector<EventPtr> order_by_mainline(AuthGraph& graph, const EventPtr& power_levels, const EventIds& events) {

@@ -44,10 +44,24 @@ bool is_power_event(const Event& event) {
          *event.state_key() != event.sender().str();
 }
 
+std::vector<EventId> sorted(const EventIds& ids) {
+  std::vector<EventId> list(ids.begin(), ids.end());
+  std::sort(list.begin(), list.end());
+  return list;
+}
+
+std::vector<EventId> ids_of(const std::vector<EventPtr>& events) {
+  std::vector<EventId> ids;
+  ids.reserve(events.size());
+  for (const EventPtr& event : events) ids.push_back(event->id());
+  return ids;
+}
+
 class Resolver {
  public:
-  Resolver(const RoomRules& rules, const EventLookup& events, const std::function<bool(const EventId&)>& rejected)
-      : rules_(rules), graph_(events), rejected_(rejected) {}
+  Resolver(const RoomRules& rules, const EventLookup& events, const std::function<bool(const EventId&)>& rejected,
+           ResolutionTrace* trace)
+      : rules_(rules), graph_(events), rejected_(rejected), trace_(trace) {}
 
   std::variant<StateMap, Missing> resolve(const std::vector<StatePtr>& forks) {
     Separation state = separate(forks);
@@ -59,7 +73,9 @@ class Resolver {
     StateMap resolved = is_v2_1 ? StateMap{} : state.unconflicted;
     // 1. and 2.
     const EventIds power_events = select_power_events(full_conflicted);
-    apply_allowed(order_by_power(rules_, graph_, power_events), resolved);
+    const std::vector<EventPtr> by_power = order_by_power(rules_, graph_, power_events);
+    if (trace_ != nullptr) trace_->power_ordering = ids_of(by_power);
+    apply_allowed(by_power, resolved);
     // 3. and 4.
     EventIds remaining;
     for (const EventId& id : full_conflicted) {
@@ -67,7 +83,12 @@ class Resolver {
     }
     const auto levels = resolved.find({"m.room.power_levels", ""});
     const EventPtr power_levels = levels == resolved.end() ? nullptr : graph_.find(levels->second);
-    apply_allowed(order_by_mainline(graph_, power_levels, remaining), resolved);
+    const std::vector<EventPtr> by_mainline = order_by_mainline(graph_, power_levels, remaining);
+    if (trace_ != nullptr) {
+      trace_->mainline = mainline_of(graph_, power_levels);
+      trace_->mainline_ordering = ids_of(by_mainline);
+    }
+    apply_allowed(by_mainline, resolved);
     // 5.
     for (auto& [key, id] : state.unconflicted) resolved.insert_or_assign(key, std::move(id));
     if (!graph_.missing().empty()) return Missing{graph_.missing()};
@@ -79,8 +100,16 @@ class Resolver {
     EventIds common;
     for (const auto& [key, id] : state.unconflicted) common.insert(id);
     EventIds full = auth_difference(graph_, common, state.conflicted_of_fork);
+    if (trace_ != nullptr) {
+      trace_->conflicted = sorted(state.conflicted);
+      trace_->auth_difference = sorted(full);
+    }
     full.insert(state.conflicted.begin(), state.conflicted.end());
-    if (with_subgraph) full.merge(conflicted_subgraph(graph_, state.conflicted));
+    if (with_subgraph) {
+      EventIds subgraph = conflicted_subgraph(graph_, state.conflicted);
+      if (trace_ != nullptr) trace_->subgraph = sorted(subgraph);
+      full.merge(subgraph);
+    }
     for (const EventId& id : full) graph_.find(id);  // all are needed from here on
     return full;
   }
@@ -112,6 +141,7 @@ class Resolver {
         return entry != state.end() ? graph_.find(entry->second) : find_unrejected(*event, type, state_key);
       };
       const AuthVerdict verdict = authorize(rules_, *event, create_of(*event, lookup), lookup);
+      if (trace_ != nullptr) trace_->checks.push_back({event->id(), verdict});
       if (std::holds_alternative<Allowed>(verdict)) {
         state.insert_or_assign(StateKey{event->type(), *event->state_key()}, event->id());
       }
@@ -132,6 +162,7 @@ class Resolver {
   const RoomRules& rules_;
   AuthGraph graph_;
   const std::function<bool(const EventId&)>& rejected_;
+  ResolutionTrace* const trace_;  // null: nobody wants to know
 };
 
 }  // namespace
@@ -139,7 +170,8 @@ class Resolver {
 
 std::variant<StateMap, Missing> resolve_state(const RoomRules& rules, const std::vector<StatePtr>& forks,
                                               const EventLookup& events,
-                                              const std::function<bool(const EventId&)>& rejected) {
+                                              const std::function<bool(const EventId&)>& rejected,
+                                              ResolutionTrace* trace) {
   std::vector<StatePtr> distinct;
   for (const StatePtr& fork : forks) {
     const bool is_known = std::any_of(distinct.begin(), distinct.end(),
@@ -147,7 +179,7 @@ std::variant<StateMap, Missing> resolve_state(const RoomRules& rules, const std:
     if (!is_known) distinct.push_back(fork);
   }
   if (distinct.size() == 1) return *distinct.front();
-  return resolution::Resolver(rules, events, rejected).resolve(distinct);
+  return resolution::Resolver(rules, events, rejected, trace).resolve(distinct);
 }
 
 }  // namespace skerry
