@@ -12,6 +12,7 @@
 #include "homeserver/server.h"
 #include "homeserver/signing_key.h"
 #include "net/log.h"
+#include "storage/maintenance.h"
 
 namespace {
 
@@ -59,6 +60,22 @@ int serve(Config config) {
   return 0;
 }
 
+int check_database(const Config& config) {
+  const auto report = storage::check_sqlite(config.data_folder);
+  if (!report) return complain(report.error());
+  const std::string file = config.data_folder + "/homeserver.db";
+  for (const std::string& finding : report->findings) std::cout << file << ": " << finding << "\n";
+  if (!report->findings.empty()) return 1;
+  std::cout << file << ": good (" << report->rooms << " rooms, " << report->events << " events)\n";
+  return 0;
+}
+
+int back_up(const Config& config, const std::string& file) {
+  if (auto written = storage::backup_sqlite(config.data_folder, file); !written) return complain(written.error());
+  std::cout << file << ": written\n";
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -67,9 +84,18 @@ int main(int argc, char** argv) {
   std::string config_file;
   bool check = false;
   bool print_sample = false;
+  bool check_data = false;
+  std::string backup_file;
   bool generate_key = false;
   auto* config_option = app.add_option("--config", config_file, "the configuration, a TOML file")->type_name("FILE");
   app.add_flag("--check-config", check, "read the configuration, say what is wrong with it, and end")
+      ->needs(config_option);
+  app.add_flag("--check-database", check_data,
+               "look through the database, say what is wrong with it, and end; the server may be running")
+      ->needs(config_option);
+  app.add_option("--backup", backup_file,
+                 "write the database as it is now to a new file, and end; the server may be running")
+      ->type_name("FILE")
       ->needs(config_option);
   app.add_flag("--print-sample-config", print_sample, "print a commented configuration, and end");
   app.add_flag("--generate-key", generate_key, "print a new signing key as signing_key_file wants it, and end");
@@ -97,5 +123,7 @@ int main(int argc, char** argv) {
     std::cout << config_file << ": good\n";
     return 0;
   }
+  if (check_data) return check_database(*config);
+  if (!backup_file.empty()) return back_up(*config, backup_file);
   return serve(std::move(*config));
 }

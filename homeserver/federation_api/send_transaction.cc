@@ -107,6 +107,7 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
       const Json& pdu = (*pdus_)[at_++];
       if (!is_welcome(pdu)) continue;
       services_.pipeline.submit_remote(origin_, pdu, [self = shared_from_this()](const RemoteOutcome& outcome) {
+        if (outcome.put_off && self->put_off(outcome)) return;
         self->note(outcome);
         if (!self->services_.outbound.post([self] { self->next(); })) self->give_up();
       });
@@ -127,6 +128,15 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     if (auto id = event_id_of(**rules, pdu))
       results_[id->str()] = {{"error", "this room's access list does not let your server take part"}};
     return false;
+  }
+
+  // What was not decided is to come again, and what was decided before it in this transaction does no harm twice.
+  bool put_off(const RemoteOutcome& outcome) {
+    if (!services_.transactions.may_put_off(origin_, id_, services_.clock.now_ms())) return false;
+    log::info("federation", "a transaction of " + origin_.str() + " is to come again for " + outcome.event.str() +
+                                ": " + outcome.judgement.reason);
+    give_up();
+    return true;
   }
 
   void note(const RemoteOutcome& outcome) {

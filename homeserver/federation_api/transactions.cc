@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t waiting_per_origin = 8;
 constexpr std::size_t replies_per_transaction = 10;
+constexpr std::int64_t put_off_ms = 600'000;
+constexpr std::size_t remembered_origins = 10'000;
 
 struct Waiting {
   std::string id;
@@ -21,9 +23,15 @@ struct Waiting {
 
 }  // namespace
 
+struct PutOff {
+  std::string id;
+  std::int64_t since_ms = 0;
+};
+
 struct Transactions::Impl {
   std::mutex mutex;
   std::unordered_map<ServerName, std::deque<Waiting>> origins;  // the first of each is on its way
+  std::unordered_map<ServerName, PutOff> put_off;               // the latest of each
 
   void end(const ServerName& origin, const std::string& id, const std::function<void(Reply&)>& answer) {
     std::vector<Reply> replies;
@@ -73,6 +81,14 @@ void Transactions::begin(const ServerName& origin, const std::string& id, Reply 
 
 void Transactions::finish(const ServerName& origin, const std::string& id, const std::string& response) {
   impl_->end(origin, id, [&](Reply& reply) { reply.text(response); });
+}
+
+bool Transactions::may_put_off(const ServerName& origin, const std::string& id, std::int64_t now_ms) {
+  std::scoped_lock lock(impl_->mutex);
+  if (impl_->put_off.size() >= remembered_origins && !impl_->put_off.contains(origin)) impl_->put_off.clear();
+  PutOff& latest = impl_->put_off[origin];
+  if (latest.id != id) latest = PutOff{id, now_ms};
+  return now_ms - latest.since_ms < put_off_ms;
 }
 
 void Transactions::give_up(const ServerName& origin, const std::string& id) {

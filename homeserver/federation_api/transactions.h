@@ -24,6 +24,9 @@ class Transactions {
 
   // The same without an answer: they are told to come again.
   void give_up(const ServerName& origin, const std::string& id);
+  // Whether this transaction may be given up for want of something that may still come. Not for ever: what another
+  // server sends after it waits meanwhile.
+  bool may_put_off(const ServerName& origin, const std::string& id, std::int64_t now_ms);
 
  private:
   struct Impl;

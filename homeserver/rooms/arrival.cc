@@ -6,16 +6,18 @@ namespace skerry::homeserver {
 
 namespace {
 
+constexpr const char* not_stored = "it could not be stored";
+
 // An event that has a place already, or is about to: the same judgement again.
 bool answer_known(Room& room, const std::shared_ptr<Arrival>& arrival) {
   const auto known = room.judgement(arrival->event->id());
   if (!known) {
-    arrival->answer(dropped(known.error().text));
+    arrival->put_off(known.error().text);
     return true;
   }
   if (!known->has_value()) return false;
   const bool in_flight = room.wait_for(arrival->event->id(), [arrival, judgement = **known](bool committed) {
-    arrival->answer(committed ? judgement : dropped("it could not be stored"));
+    committed ? arrival->answer(judgement) : arrival->put_off(not_stored);
   });
   if (!in_flight) arrival->answer(**known);
   return true;
@@ -29,6 +31,10 @@ void Arrival::answer(const Judgement& judgement) const {
   for (const auto& tell : told) tell(RemoteOutcome{event->id(), judgement});
 }
 
+void Arrival::put_off(const std::string& reason) const {
+  for (const auto& tell : told) tell(RemoteOutcome{event->id(), dropped(reason), true});
+}
+
 std::optional<Needs> offer(Engine& engine, const std::shared_ptr<Room>& room, const std::shared_ptr<Arrival>& arrival,
                            std::optional<RoomState> state) {
   if (!room->residents.anyone_here()) {
@@ -38,23 +44,26 @@ std::optional<Needs> offer(Engine& engine, const std::shared_ptr<Room>& room, co
   if (answer_known(*room, arrival)) return std::nullopt;
   const auto is_behind = room->is_behind_others(arrival->event->id());
   if (!is_behind) {
-    arrival->answer(dropped(is_behind.error().text));
+    arrival->put_off(is_behind.error().text);
     return std::nullopt;
   }
   auto outcome = admit(*room, arrival->event, std::move(state));
   if (!outcome) {
-    arrival->answer(dropped(outcome.error().text));
+    arrival->put_off(outcome.error().text);
     return std::nullopt;
   }
   if (auto* needs = std::get_if<Needs>(&*outcome)) return std::move(*needs);
   auto& admission = std::get<Admission>(*outcome);
   CommitOptions options;
-  options.backfilled = *is_behind;
+  if (*is_behind) {
+    const bool is_new_to_us = admission.before && room->was_one_of_us_in(*admission.before);
+    options.standing = is_new_to_us ? Standing::late : Standing::history;
+  }
   // Step 6 asks whether somebody evades the present; what others build on already is the past.
   if (*is_behind && admission.judgement.verdict == Verdict::soft_failed) admission.judgement = Judgement{};
   const Judgement judgement = admission.judgement;
   const auto committed = [arrival, judgement](const Result<storage::StreamPosition>& position) {
-    arrival->answer(position ? judgement : dropped("it could not be stored"));
+    position ? arrival->answer(judgement) : arrival->put_off(not_stored);
   };
   if (!admission.before) {
     engine.commit_rejected(room, arrival->event, judgement, committed);
@@ -63,7 +72,7 @@ std::optional<Needs> offer(Engine& engine, const std::shared_ptr<Room>& room, co
   Result<RoomState> after = *admission.before;
   if (judgement.verdict != Verdict::rejected) after = room->state_after(*admission.before, *arrival->event);
   if (!after) {
-    arrival->answer(dropped(after.error().text));
+    arrival->put_off(after.error().text);
     return std::nullopt;
   }
   Placed placed{arrival->event, judgement, std::move(*admission.before), std::move(*after)};

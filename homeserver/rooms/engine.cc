@@ -174,7 +174,7 @@ Result<Engine::Prepared> Engine::prepare(const std::shared_ptr<Room>& room, Plac
   commit.event = placed.event;
   commit.room_version = room->version;
   commit.judgement = placed.judgement;
-  commit.backfilled = options.backfilled;
+  commit.backfilled = options.standing == Standing::history;
   commit.state_before = placed.before.id();
   commit.state_after = placed.after.id();
   commit.distribute = options.distribute;
@@ -184,8 +184,9 @@ Result<Engine::Prepared> Engine::prepare(const std::shared_ptr<Room>& room, Plac
   if (options.transaction) room->remember_transaction(*options.transaction, placed.event->id());
   if (placed.judgement.verdict == Verdict::accepted) {
     const bool is_ours = placed.event->sender().server() == context.us;
-    redact(*room, placed, is_ours && !options.backfilled, commit);
-    if (!options.backfilled) {
+    redact(*room, placed, is_ours && options.standing == Standing::newest, commit);
+    if (options.standing == Standing::late) prepared.concerned = room->residents.local_users();
+    if (options.standing == Standing::newest) {
       if (auto extended = extend(room, placed, prepared); !extended) {
         room->forget(placed.event->id());
         return tl::make_unexpected(extended.error());

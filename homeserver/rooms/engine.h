@@ -21,8 +21,15 @@
 
 namespace skerry::homeserver {
 
+// Where an event goes in its room.
+enum class Standing {
+  newest,  // behind what is here: a head, and part of the current state
+  late,    // others here build on it already: neither head nor current state, but new to our users
+  history  // the same, of a time when none of our users was in the room: not in the live stream either
+};
+
 struct CommitOptions {
-  bool backfilled = false;  // history: no stream position, neither head nor current state
+  Standing standing = Standing::newest;
   bool distribute = false;
   std::optional<storage::ClientTransaction> transaction;
 };

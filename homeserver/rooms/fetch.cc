@@ -98,6 +98,11 @@ bool Fetcher::may_ask() {
   return true;
 }
 
+void Fetcher::note_failure(const ServerName& server, const Error& error) {
+  const bool no_answer = error.code == ErrorCode::unreachable || error.code == ErrorCode::timeout;
+  if (no_answer && server == servers_.front()) origin_was_silent_ = true;
+}
+
 std::vector<EventPtr> Fetcher::verified(std::vector<Json> pdus) {
   if (pdus.size() > max_events - std::min(events_, max_events)) pdus.resize(max_events - std::min(events_, max_events));
   events_ += pdus.size();
@@ -108,6 +113,7 @@ EventPtr Fetcher::event(const EventId& id) {
   for (const auto& server : servers_) {
     if (!may_ask()) return nullptr;
     auto pdu = engine_.context.remote.event(server, id);
+    note_answer(server, pdu);
     if (!pdu) continue;
     std::vector<Json> one;
     one.push_back(std::move(*pdu));
@@ -121,6 +127,7 @@ bool Fetcher::fetch_auth_events(const EventId& event, const std::vector<EventId>
   for (const auto& server : servers_) {
     if (!may_ask()) return false;
     auto pdus = engine_.context.remote.event_auth(server, room_, event);
+    note_answer(server, pdus);
     if (!pdus) continue;
     if (!complete(needed, verified(std::move(*pdus)))) return false;
     const auto absent = engine_.store.absent(needed);
@@ -186,6 +193,7 @@ Result<RoomState> Fetcher::fetch_state_before(const EventId& event) {
   for (const auto& server : servers_) {
     if (!may_ask()) break;
     auto ids = engine_.context.remote.state_ids(server, room_, event);
+    note_answer(server, ids);
     if (!ids || ids->state.size() + ids->auth_chain.size() > max_events) continue;
     std::vector<EventId> all = ids->state;
     all.insert(all.end(), ids->auth_chain.begin(), ids->auth_chain.end());

@@ -28,7 +28,7 @@ std::vector<std::pair<EventPtr, Judgement>> judge_outliers(const RoomRules& rule
 // One errand for one room. All methods wait: on `outbound` threads only.
 class Fetcher {
  public:
-  // `servers` are asked in this order.
+  // `servers` are asked in this order; the first is the one that the errand is for. REQUIRES: there is one.
   Fetcher(Engine& engine, RoomId room, const RoomRules& rules, std::vector<ServerName> servers);
 
   const RoomId& room() const { return room_; }
@@ -36,6 +36,13 @@ class Fetcher {
   bool exhausted() const;
   // Counts a request to another server. False when there were too many.
   bool may_ask();
+
+  // How a server answered: whether the first one could be asked at all.
+  template <class T>
+  void note_answer(const ServerName& server, const Result<T>& answer) {
+    if (!answer) note_failure(server, answer.error());
+  }
+  bool origin_was_silent() const { return origin_was_silent_; }
 
   std::vector<EventPtr> verified(std::vector<Json> pdus);
   // Null when nobody gives it.
@@ -49,11 +56,13 @@ class Fetcher {
   // Stores those of `wanted` that are absent, and all they cite, as outliers: from `at_hand`, or fetched one by one.
   Result<void> complete(const std::vector<EventId>& wanted, std::vector<EventPtr> at_hand);
   Result<RoomState> make_state(const std::vector<EventId>& ids);
+  void note_failure(const ServerName& server, const Error& error);
 
   Engine& engine_;
   RoomId room_;
   const RoomRules& rules_;
   std::vector<ServerName> servers_;
+  bool origin_was_silent_ = false;
   std::size_t requests_ = 0;
   std::size_t events_ = 0;
   std::chrono::steady_clock::time_point deadline_;

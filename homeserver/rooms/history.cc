@@ -20,7 +20,7 @@ constexpr std::size_t max_backfill = 500;  // events in one answer
 
 // Places one event in the turn, or says what that needs. History is judged by its own past only (steps 4 and 5).
 Result<std::optional<Needs>> place(Engine& engine, const std::shared_ptr<Room>& room, const EventPtr& event,
-                                   const std::optional<RoomState>& state,
+                                   const std::optional<RoomState>& state, bool was_missed,
                                    std::optional<Answer<storage::StreamPosition>>& last_commit) {
   const auto known = room->judgement(event->id());
   if (!known) return tl::make_unexpected(known.error());
@@ -35,19 +35,19 @@ Result<std::optional<Needs>> place(Engine& engine, const std::shared_ptr<Room>& 
   if (admission.judgement.verdict == Verdict::accepted) after = room->state_after(*admission.before, *event);
   if (!after) return tl::make_unexpected(after.error());
   CommitOptions options;
-  options.backfilled = true;
+  options.standing = was_missed && room->was_one_of_us_in(*admission.before) ? Standing::late : Standing::history;
   Placed placed{event, std::move(admission.judgement), std::move(*admission.before), std::move(*after)};
   engine.commit(room, std::move(placed), std::move(options), last_commit.emplace().giver());
   return std::optional<Needs>();
 }
 
 // True when the event has a place.
-bool fetch_and_place(Engine& engine, Fetcher& fetcher, const EventPtr& event, int& states_left,
+bool fetch_and_place(Engine& engine, Fetcher& fetcher, const EventPtr& event, bool was_missed, int& states_left,
                      std::optional<Answer<storage::StreamPosition>>& last_commit) {
   std::optional<RoomState> state;
   for (int attempt = 0; attempt < placing_attempts; ++attempt) {
     auto needs = engine.in_turn<std::optional<Needs>>(fetcher.room(), [&](const std::shared_ptr<Room>& room) {
-      return place(engine, room, event, state, last_commit);
+      return place(engine, room, event, state, was_missed, last_commit);
     });
     if (!needs) return false;
     if (!needs->has_value()) return true;
@@ -81,12 +81,12 @@ std::vector<EventPtr> connected(const std::vector<EventId>& wanted, const std::v
   return found;
 }
 
-std::size_t place_history(Engine& engine, Fetcher& fetcher, std::vector<EventPtr> events) {
+std::size_t place_history(Engine& engine, Fetcher& fetcher, std::vector<EventPtr> events, bool was_missed) {
   int states_left = states_per_stretch;
   std::size_t placed = 0;
   std::optional<Answer<storage::StreamPosition>> last_commit;
   for (const auto& event : in_room_order(std::move(events))) {
-    if (fetch_and_place(engine, fetcher, event, states_left, last_commit)) ++placed;
+    if (fetch_and_place(engine, fetcher, event, was_missed, states_left, last_commit)) ++placed;
   }
   // Commits are written in order: with the last one, all can be read.
   if (last_commit) (void)last_commit->wait();
@@ -128,7 +128,7 @@ Result<bool> Backfiller::ask_servers(Engine& engine, const RoomId& room, std::si
     if (!pdus) continue;
     if (pdus->size() > max_backfill) pdus->resize(max_backfill);
     auto events = connected(*extremities, fetcher.verified(std::move(*pdus)));
-    if (place_history(engine, fetcher, std::move(events)) > 0) return true;
+    if (place_history(engine, fetcher, std::move(events), false) > 0) return true;
   }
   return false;
 }

@@ -1,6 +1,6 @@
 // Puts events into a room's past: before its backward extremities when someone pages back, or where a hole is in what
-// another server sent. Promises that each gets the state at its place, and that none reaches heads, current state or
-// the live stream.
+// another server sent. Promises that each gets the state at its place, and that none reaches heads or current state. To
+// the live stream comes only what our users missed while they were in the room.
 #pragma once
 
 #include <condition_variable>
@@ -17,7 +17,8 @@ std::vector<EventPtr> connected(const std::vector<EventId>& wanted, const std::v
 
 // Judges and stores verified events as history, fetching states and auth events that are missing. How many have a place
 // then. Waits: on `outbound` threads only.
-std::size_t place_history(Engine& engine, Fetcher& fetcher, std::vector<EventPtr> events);
+// `was_missed`: what comes from a time when our users were in the room is new to them (Standing::late).
+std::size_t place_history(Engine& engine, Fetcher& fetcher, std::vector<EventPtr> events, bool was_missed);
 
 class Backfiller {
  public:

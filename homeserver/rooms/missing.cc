@@ -51,7 +51,7 @@ void MissingEvents::wait(const std::shared_ptr<Arrival>& arrival) {
     refused = std::move(queues_[room].waiting);
     queues_.erase(room);
   }
-  for (const auto& waiting : refused) waiting->answer(dropped("this server has too much to fetch"));
+  for (const auto& waiting : refused) waiting->put_off("this server has too much to fetch");
 }
 
 // True when nobody runs errands for the room yet.
@@ -59,7 +59,7 @@ bool MissingEvents::enqueue(const std::shared_ptr<Arrival>& arrival) {
   const std::lock_guard lock(mutex_);
   auto& queue = queues_[arrival->event->room_id()];
   if (queue.waiting.size() >= waiting_per_room) {
-    arrival->answer(dropped("too many events of this room wait for others"));
+    arrival->put_off("too many events of this room wait for others");
     return false;
   }
   const auto [same, is_new] = queue.by_id.emplace(arrival->event->id(), arrival);
@@ -94,7 +94,8 @@ void MissingEvents::errand(const std::shared_ptr<Arrival>& arrival) {
   const RoomId room = arrival->event->room_id();
   const RoomRules* rules = engine_->rules_of(room);
   auto joined = engine_->store.joined_servers(room);
-  if (rules == nullptr || !joined) return arrival->answer(dropped("this server is not in the room"));
+  if (rules == nullptr) return arrival->answer(dropped("this server is not in the room"));
+  if (!joined) return arrival->put_off(joined.error().text);
   std::vector<ServerName> servers{arrival->origin};
   for (auto& server : *joined) {
     if (servers.size() > other_servers) break;
@@ -103,12 +104,17 @@ void MissingEvents::errand(const std::shared_ptr<Arrival>& arrival) {
   Fetcher fetcher(*engine_, room, *rules, std::move(servers));
   const auto needs = offer_fetching(fetcher, arrival, false);
   if (!needs) return;
-  if (needs->prev_events.empty()) return arrival->answer(dropped("events that it cites could not be got"));
+  if (needs->prev_events.empty()) return give_up(fetcher, arrival, "events that it cites could not be got");
   // What others here build on already is the past: it needs the state before it, not what lies between.
   const auto is_behind = engine_->in_turn<bool>(
       room, [&arrival](const std::shared_ptr<Room>& here) { return here->is_behind_others(arrival->event->id()); });
   if (is_behind && !*is_behind) fill_gap(fetcher, arrival, *needs);
-  if (offer_fetching(fetcher, arrival, true)) arrival->answer(dropped("events before it could not be got"));
+  if (offer_fetching(fetcher, arrival, true)) give_up(fetcher, arrival, "events before it could not be got");
+}
+
+// A server that sends an event and then cannot be asked for what that needs is to send it again.
+void MissingEvents::give_up(const Fetcher& fetcher, const std::shared_ptr<Arrival>& arrival, std::string reason) {
+  fetcher.origin_was_silent() ? arrival->put_off(reason) : arrival->answer(dropped(std::move(reason)));
 }
 
 std::optional<Needs> MissingEvents::offer_fetching(Fetcher& fetcher, const std::shared_ptr<Arrival>& arrival,
@@ -121,7 +127,7 @@ std::optional<Needs> MissingEvents::offer_fetching(Fetcher& fetcher, const std::
           return offer(*engine_, room, arrival, state);
         });
     if (!needs) {
-      arrival->answer(dropped(needs.error().text));
+      arrival->put_off(needs.error().text);
       return std::nullopt;
     }
     if (!needs->has_value()) return std::nullopt;
@@ -156,13 +162,13 @@ void MissingEvents::take_over(Fetcher& fetcher, Gap& gap, const std::vector<Even
     by_id.emplace(event->id(), event);
     named.insert(event->prev_events().begin(), event->prev_events().end());
   }
-  struct Standing {
+  struct Known {
     std::unordered_set<EventId> placed;
     std::unordered_set<EventId> behind;
   };
   const auto standing =
-      engine_->in_turn<Standing>(fetcher.room(), [&named](const std::shared_ptr<Room>& room) -> Result<Standing> {
-        Standing found;
+      engine_->in_turn<Known>(fetcher.room(), [&named](const std::shared_ptr<Room>& room) -> Result<Known> {
+        Known found;
         for (const auto& id : named) {
           const auto known = room->judgement(id);
           const auto behind = room->is_behind_others(id);
@@ -219,6 +225,7 @@ void MissingEvents::fill_gap(Fetcher& fetcher, const std::shared_ptr<Arrival>& a
     if (earliest.size() > latest_per_round) earliest.resize(latest_per_round);
     auto pdus = engine_->context.remote.get_missing_events(arrival->origin, fetcher.room(), earliest, latest,
                                                            gap_events_per_round, 0);
+    fetcher.note_answer(arrival->origin, pdus);
     if (!pdus) break;
     if (pdus->size() > gap_events_per_round) pdus->resize(gap_events_per_round);
     const std::size_t before = gap.events.size();
@@ -232,7 +239,7 @@ void MissingEvents::fill_gap(Fetcher& fetcher, const std::shared_ptr<Arrival>& a
     if (before_gap.size() >= holes_filled) break;
     if (auto event = fetcher.event(hole)) before_gap.push_back(std::move(event));
   }
-  place_history(*engine_, fetcher, std::move(before_gap));
+  place_history(*engine_, fetcher, std::move(before_gap), true);
   std::vector<EventPtr> events;
   for (auto& [id, event] : gap.events) events.push_back(std::move(event));
   for (auto& event : in_room_order(std::move(events))) {

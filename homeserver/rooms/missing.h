@@ -31,6 +31,7 @@ class MissingEvents : public std::enable_shared_from_this<MissingEvents> {
   bool enqueue(const std::shared_ptr<Arrival>& arrival);
   void run_errands(const RoomId& room);
   void errand(const std::shared_ptr<Arrival>& arrival);
+  static void give_up(const Fetcher& fetcher, const std::shared_ptr<Arrival>& arrival, std::string reason);
   struct Gap;
   void take_over(Fetcher& fetcher, Gap& gap, const std::vector<EventPtr>& brought);
   static std::vector<EventId> edge_of(const Gap& gap);

@@ -34,6 +34,9 @@ struct EventDraft {
 struct RemoteOutcome {
   EventId event;  // empty when it could not even be parsed
   Judgement judgement;
+  // Dropped for want of something that may come: a place on the disk, a server that did not answer. Nothing was
+  // decided; the same PDU is to be sent again.
+  bool put_off = false;
 };
 
 // A room as another server gave it to us when one of our users joined (the answer to send_join), or knows it at one

@@ -65,20 +65,23 @@ void hand_in(const std::shared_ptr<Engine>& engine, const std::shared_ptr<Missin
       room_id,
       [engine, missing, arrival, room_id] {
         const auto room = engine->open(room_id);
-        if (!room) return arrival->answer(dropped(room.error().text));
+        if (!room) {
+          const bool is_unknown = room.error().code == ErrorCode::not_found;
+          return is_unknown ? arrival->answer(dropped(room.error().text)) : arrival->put_off(room.error().text);
+        }
         if (!acl_allows(**room, arrival->origin)) {
           return arrival->answer(dropped("this room's access list does not let your server take part"));
         }
         if (missing->wait_with_others(arrival)) return;
         if (offer(*engine, *room, arrival)) missing->wait(arrival);
       },
-      [arrival](const Error& error) { arrival->answer(dropped(error.text)); });
+      [arrival](const Error& error) { arrival->put_off(error.text); });
 }
 
 void receive_remote(const std::shared_ptr<Engine>& engine, const std::shared_ptr<MissingEvents>& missing,
                     const std::shared_ptr<Joining>& joining, const ServerName& origin, Json pdu,
                     std::function<void(RemoteOutcome)> done) {
-  const Told told(std::move(done), RemoteOutcome{EventId(), dropped("the server is shutting down")});
+  const Told told(std::move(done), RemoteOutcome{EventId(), dropped("the server is shutting down"), true});
   const auto room = room_id_of(pdu);
   if (!room) return told(RemoteOutcome{EventId(), dropped(room.error().text)});
   const auto incoming = std::make_shared<Incoming>(Incoming{origin, *room, nullptr, std::move(pdu)});

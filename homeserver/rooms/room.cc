@@ -133,6 +133,21 @@ std::string_view Room::membership(const RoomState& state, const UserId& user) {
   return member ? member->membership() : std::string_view();
 }
 
+bool Room::was_one_of_us_in(const RoomState& state) {
+  // Long stretches of history share one state.
+  if (presence_.in == state.id() && presence_.now == current.id()) return presence_.here;
+  const auto& users = *residents.local_users();
+  presence_.here = std::any_of(users.begin(), users.end(), [&](const UserId& user) {
+    const EventId* then = state.find("m.room.member", user.str());
+    if (then == nullptr) return false;
+    const EventId* now = current.find("m.room.member", user.str());
+    return (now != nullptr && *now == *then) || membership(state, user) == "join";
+  });
+  presence_.in = state.id();
+  presence_.now = current.id();
+  return presence_.here;
+}
+
 Result<RoomState> Room::state(storage::StateId state_id) {
   if (state_id == 0) return RoomState();
   if (state_id == current.id()) return current;

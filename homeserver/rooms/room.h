@@ -108,6 +108,9 @@ class Room {
   std::optional<EventId> transaction_in_flight(const storage::ClientTransaction& transaction) const;
   void remember_transaction(const storage::ClientTransaction& transaction, const EventId& event);
 
+  // True when somebody who is in the room here was so in this state as well.
+  bool was_one_of_us_in(const RoomState& state);
+
   // A storage error met by event() and its like since the last call; they answer null then.
   std::optional<Error> take_trouble();
 
@@ -138,6 +141,12 @@ class Room {
   std::unordered_map<std::string, EventId> transactions_;
   std::unordered_map<EventId, Cached> cache_;
   std::list<std::pair<std::set<storage::StateId>, RoomState>> resolutions_;  // the latest few
+  struct Presence {
+    storage::StateId in = 0;
+    storage::StateId now = 0;
+    bool here = false;
+  };
+  Presence presence_;  // the latest answer of was_one_of_us_in()
   std::optional<Error> trouble_;
 
   std::mutex settlement_;  // guards what follows

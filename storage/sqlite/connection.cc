@@ -34,6 +34,8 @@ SQLite::Statement& Connection::statement(const char* sql) {
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(database_.getHandle()) == 0; }
 
+void Connection::keep_log() { sqlite3_db_config(database_.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
+
 Query::~Query() {
   // reset() throws what the last step threw already.
   statement_.tryReset();

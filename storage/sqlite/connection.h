@@ -26,6 +26,8 @@ class Connection {
   SQLite::Statement& statement(const char* sql);
   void execute(const char* sql) { database_.exec(sql); }
   bool in_transaction() const;
+  // Leaves the files as they are when this closes, also as the last one that uses them.
+  void keep_log();
 
  private:
   SQLite::Database database_;

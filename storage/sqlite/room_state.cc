@@ -172,11 +172,10 @@ Result<StatePtr> SqliteRoomStore::state(StateId id) {
   return state;
 }
 
-Result<StatePtr> SqliteRoomStore::read_state(Connection& connection, StateId id) {
-  Snapshot snapshot(connection);
+StateMap stored_state(Connection& connection, StateId id) {
+  StateMap state;
   const auto place = read_place(connection, id);
-  if (!place) return missing_state();
-  auto state = std::make_shared<StateMap>();
+  if (!place) return state;
   std::optional<std::pair<StateId, StateId>> next(std::pair(place->line, id));
   while (next) {
     const auto [line, last] = *next;
@@ -186,10 +185,18 @@ Result<StatePtr> SqliteRoomStore::read_state(Connection& connection, StateId id)
                   "WHERE line = ? AND state <= ? GROUP BY key",
                   line, last);
     // Entries of the lines nearer to the state are newer.
-    while (entries.next()) state->try_emplace({entries.text(0), entries.text(1)}, stored_id<EventId>(entries.text(2)));
+    while (entries.next()) state.try_emplace({entries.text(0), entries.text(1)}, stored_id<EventId>(entries.text(2)));
     next = parent_line(connection, line);
   }
-  std::erase_if(*state, [](const auto& entry) { return entry.second.empty(); });
+  std::erase_if(state, [](const auto& entry) { return entry.second.empty(); });
+  return state;
+}
+
+Result<StatePtr> SqliteRoomStore::read_state(Connection& connection, StateId id) {
+  Snapshot snapshot(connection);
+  const auto place = read_place(connection, id);
+  if (!place) return missing_state();
+  const auto state = std::make_shared<const StateMap>(stored_state(connection, id));
   states_.put(id, CachedState{*place, state, nullptr});
   return StatePtr(state);
 }

@@ -101,6 +101,8 @@ std::optional<std::int64_t> room_nid(Connection& connection, const RoomId& room)
 std::int64_t state_key_nid(Connection& connection, const StateKey& key);
 
 bool state_is_written(Connection& connection, StateId id);
+// A state as the database has it. REQUIRES: state_is_written(), and a Snapshot or the writer's transaction.
+StateMap stored_state(Connection& connection, StateId id);
 
 // The row ids of an event's auth_events, separated by blanks; nothing when one of them is absent.
 std::optional<std::string> auth_nids(Connection& connection, const Event& event);

@@ -113,12 +113,9 @@ CREATE TABLE inbound_transactions(
   UNIQUE(origin, transaction_id));
 )sql"};
 
-constexpr int newest = static_cast<int>(std::size(migrations));
-
-}  // namespace
-
-Result<void> migrate(Connection& connection) {
-  SQLite::Database& database = connection.database();
+// The version of the tables, 0 in a new file. Errors: storage (made by a newer program, or by another).
+Result<int> read_version(SQLite::Database& database, std::size_t newest_known) {
+  const int newest = static_cast<int>(newest_known);
   const int made_by = database.execAndGet("PRAGMA application_id").getInt();
   const int version = database.execAndGet("PRAGMA user_version").getInt();
   if (made_by != 0 && made_by != application_id)
@@ -128,9 +125,33 @@ Result<void> migrate(Connection& connection) {
                                         std::to_string(version) + ", this program knows " + std::to_string(newest) +
                                         "): use that one");
   }
-  if (version == newest) return {};
+  return version;
+}
+
+}  // namespace
+
+Result<void> check_version(Connection& connection) {
+  const int newest = static_cast<int>(std::size(migrations));
+  const auto version = read_version(connection.database(), std::size(migrations));
+  if (!version) return tl::make_unexpected(version.error());
+  if (*version == newest) return {};
+  return fail(ErrorCode::storage, "the database was made by an older version of this program (schema " +
+                                      std::to_string(*version) + ", this program has " + std::to_string(newest) +
+                                      "): start the server once, which brings it up to date");
+}
+
+Result<void> migrate(Connection& connection) {
+  return migrate(connection, {std::begin(migrations), std::end(migrations)});
+}
+
+Result<void> migrate(Connection& connection, const std::vector<const char*>& steps) {
+  SQLite::Database& database = connection.database();
+  const int newest = static_cast<int>(steps.size());
+  const auto version = read_version(database, steps.size());
+  if (!version) return tl::make_unexpected(version.error());
+  if (*version == newest) return {};
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
-  for (int step = version; step < newest; ++step) database.exec(migrations[step]);
+  for (int step = *version; step < newest; ++step) database.exec(steps[static_cast<std::size_t>(step)]);
   database.exec("PRAGMA application_id=" + std::to_string(application_id));
   database.exec("PRAGMA user_version=" + std::to_string(newest));
   transaction.commit();
