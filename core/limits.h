@@ -33,13 +33,18 @@ inline constexpr std::size_t transaction_edus = 100;
 inline constexpr std::size_t request_head_bytes = 16'384;
 inline constexpr std::size_t request_body_bytes = 1'048'576;  // client requests
 inline constexpr std::size_t federation_body_bytes =
-    25 * 1'048'576;                                              // server requests: send_join answers are checked apart
+    10 * 1'048'576;  // of a transaction: 50 PDUs and 100 EDUs of 65,536 bytes
 inline constexpr std::chrono::seconds connection_idle_time{75};  // between requests
 inline constexpr std::chrono::seconds request_head_time{15};     // from the first byte; also for the TLS handshake
 inline constexpr std::chrono::seconds request_body_time{60};
 inline constexpr std::chrono::seconds response_time{120};            // for writing one, to a peer that reads slowly
 inline constexpr std::size_t slowest_peer_bytes_per_s = 32 * 1'024;  // large bodies get as much more time
 inline constexpr std::size_t connections_per_listener = 16'384;
+inline constexpr std::size_t connections_per_address = 512;    // an IPv4 address, or 64 bits of an IPv6 one
+inline constexpr std::size_t files_not_for_connections = 512;  // of the process's: database, media, calls to others
+inline constexpr std::size_t small_body_bytes = 65'536;        // what is larger counts in the next two
+inline constexpr std::size_t bodies_bytes = 256 * 1'048'576;   // of requests that were not answered yet, all together
+inline constexpr std::size_t bodies_bytes_per_address = 64 * 1'048'576;
 
 // HTTP client: another server's answers.
 inline constexpr std::size_t response_bytes = 4 * 1'048'576;

@@ -1,7 +1,11 @@
 #include <algorithm>
+#include <arpa/inet.h>
 #include <cstdint>
 #include <limits>
+#include <netdb.h>
 #include <random>
+
+#include <ares.h>
 
 #include "net/dns_impl.h"
 
@@ -9,6 +13,7 @@ namespace skerry::net {
 
 namespace {
 
+constexpr int max_records = 64;
 constexpr std::size_t nowhere = std::numeric_limits<std::size_t>::max();
 
 std::uint32_t number(const unsigned char* bytes, int count) {
@@ -51,6 +56,51 @@ int smallest_ttl_s(const unsigned char* message, std::size_t size) {
     at += record_head + number(message + at + 8, 2);
   }
   return smallest;
+}
+
+namespace {
+
+void add_address(AddressAnswer& answer, int family, const void* address, int ttl_s) {
+  char text[INET6_ADDRSTRLEN];
+  if (inet_ntop(family, address, text, sizeof text) == nullptr) return;
+  answer.ttl_s = answer.addresses.empty() ? ttl_s : std::min(answer.ttl_s, ttl_s);
+  answer.addresses.emplace_back(text);
+}
+
+}  // namespace
+
+AddressAnswer read_addresses(int family, const unsigned char* message, int size) {
+  AddressAnswer answer;
+  int count = max_records;
+  if (family == AF_INET) {
+    ares_addrttl records[max_records];
+    answer.status = ares_parse_a_reply(message, size, nullptr, records, &count);
+    for (int i = 0; i < count && answer.status == ARES_SUCCESS; ++i) {
+      add_address(answer, family, &records[i].ipaddr, records[i].ttl);
+    }
+  } else {
+    ares_addr6ttl records[max_records];
+    answer.status = ares_parse_aaaa_reply(message, size, nullptr, records, &count);
+    for (int i = 0; i < count && answer.status == ARES_SUCCESS; ++i) {
+      add_address(answer, family, &records[i].ip6addr, records[i].ttl);
+    }
+  }
+  return answer;
+}
+
+ServiceAnswer read_services(const unsigned char* message, int size) {
+  ServiceAnswer answer;
+  ares_srv_reply* records = nullptr;
+  answer.status = ares_parse_srv_reply(message, size, &records);
+  for (const auto* record = records; record != nullptr && answer.targets.size() < max_records; record = record->next) {
+    const std::string host = record->host;
+    answer.targets.push_back({host == "." ? "" : host, record->port, record->priority, record->weight});
+  }
+  if (records != nullptr) ares_free_data(records);
+  const auto is_none = [](const SrvTarget& target) { return target.host.empty(); };
+  if (!std::all_of(answer.targets.begin(), answer.targets.end(), is_none)) std::erase_if(answer.targets, is_none);
+  if (answer.status == ARES_SUCCESS) answer.ttl_s = smallest_ttl_s(message, static_cast<std::size_t>(size));
+  return answer;
 }
 
 std::vector<SrvTarget> in_order(std::vector<SrvTarget> targets) {

@@ -16,6 +16,21 @@ namespace skerry::net {
 // The smallest TTL among a DNS answer's records, in seconds; 0 when the message is malformed or answers nothing.
 int smallest_ttl_s(const unsigned char* message, std::size_t size);
 
+// What an answer says. `status` is c-ares's; nothing was found unless it is ARES_SUCCESS.
+struct AddressAnswer {
+  int status = 0;
+  std::vector<std::string> addresses;
+  int ttl_s = 0;  // the smallest
+};
+struct ServiceAnswer {
+  int status = 0;
+  std::vector<SrvTarget> targets;  // one without a host only when all are: the service is decidedly not there
+  int ttl_s = 0;
+};
+// `family`: AF_INET for an answer to A, AF_INET6 for one to AAAA. Bounded in the number of records.
+AddressAnswer read_addresses(int family, const unsigned char* message, int size);
+ServiceAnswer read_services(const unsigned char* message, int size);
+
 // RFC 2782: by priority; within one, by weighted chance.
 std::vector<SrvTarget> in_order(std::vector<SrvTarget> targets);
 

@@ -1,9 +1,6 @@
 #include "net/http_server.h"
 
 #include <array>
-#include <condition_variable>
-#include <mutex>
-#include <unordered_map>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -14,6 +11,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 
+#include "net/http_sessions_impl.h"
 #include "net/http_text_impl.h"
 #include "net/io_impl.h"
 #include "net/log.h"
@@ -38,68 +36,6 @@ constexpr std::chrono::seconds linger_time{10};  // for reading what a refused p
 tcp::socket& socket_of(PlainStream& stream) { return stream; }
 tcp::socket& socket_of(TlsStream& stream) { return stream.next_layer(); }
 
-class SessionBase {
- public:
-  virtual ~SessionBase() = default;
-  // From any thread. `unless_busy`: a request that was handed over is still answered.
-  virtual void close(bool unless_busy) = 0;
-};
-using SessionPtr = std::shared_ptr<SessionBase>;
-
-// What all sessions of a server share, and who keeps them: a session lives until it is closed, whatever became of its
-// Responder.
-struct Shared {
-  HttpServerOptions options;
-  HttpServer::Handler handler;
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::unordered_map<const SessionBase*, SessionPtr> sessions;
-  std::vector<std::size_t> connections;  // per listener
-  std::size_t requests = 0;              // handed to the handler and not yet answered on the wire
-  std::size_t in_handler = 0;
-  bool stopping = false;
-
-  // Admits a connection; false when there are too many, or the server stops.
-  bool add(const SessionPtr& session, std::size_t listener) {
-    std::scoped_lock lock(mutex);
-    if (stopping || connections[listener] >= options.connections_per_listener) return false;
-    ++connections[listener];
-    sessions.emplace(session.get(), session);
-    return true;
-  }
-  void remove(const SessionBase* session, std::size_t listener) {
-    std::scoped_lock lock(mutex);
-    if (sessions.erase(session) > 0) --connections[listener];
-  }
-  std::vector<SessionPtr> all() {
-    std::scoped_lock lock(mutex);
-    std::vector<SessionPtr> listed;
-    for (const auto& [key, session] : sessions) listed.push_back(session);
-    return listed;
-  }
-
-  // Counts a request in; false when the server stops.
-  bool begin_request() {
-    std::scoped_lock lock(mutex);
-    if (stopping) return false;
-    ++requests;
-    ++in_handler;
-    return true;
-  }
-  void handler_returned() {
-    std::scoped_lock lock(mutex);
-    --in_handler;
-    if (stopping) changed.notify_all();
-  }
-  // Counts a request out; false when the server stops: the connection is then not kept.
-  bool end_request() {
-    std::scoped_lock lock(mutex);
-    --requests;
-    if (stopping) changed.notify_all();
-    return !stopping;
-  }
-};
-
 std::chrono::milliseconds time_for(std::chrono::milliseconds time, std::uint64_t bytes) {
   return time + std::chrono::seconds(bytes / limits::slowest_peer_bytes_per_s);
 }
@@ -109,16 +45,16 @@ template <class Stream>
 class Session final : public SessionBase, public std::enable_shared_from_this<Session<Stream>> {
  public:
   template <class... StreamArguments>
-  Session(std::shared_ptr<Shared> shared, std::size_t listener, std::string peer, StreamArguments&&... arguments)
+  Session(std::shared_ptr<Sessions> sessions, std::size_t listener, std::string peer, StreamArguments&&... arguments)
       : stream_(std::forward<StreamArguments>(arguments)...),
         timer_(stream_.get_executor()),
-        shared_(std::move(shared)),
+        sessions_(std::move(sessions)),
         listener_(listener),
         peer_(std::move(peer)) {}
 
   void start() {
     if constexpr (std::is_same_v<Stream, TlsStream>) {
-      limit(shared_->options.head_time, AtLimit::close);
+      limit(sessions_->options.head_time, AtLimit::close);
       stream_.async_handshake([self = this->shared_from_this()](error_code error, std::size_t) {
         if (self->closed_) return;
         if (error) return self->close_socket();
@@ -143,8 +79,8 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     timer_.cancel();
     error_code ignored;
     socket_of(stream_).close(ignored);
-    if (std::exchange(busy_, false)) shared_->end_request();
-    shared_->remove(this, listener_);
+    if (std::exchange(busy_, false)) sessions_->end_request(this);
+    sessions_->remove(this);
   }
 
   // -- time limits: one at a time, the next replaces the last. The timer itself is touched only when it would ring too
@@ -181,7 +117,7 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
   void wait_for_request() {
     if (buffer_.size() > 0) return read_head();
     buffer_.shrink_to_fit();
-    limit(shared_->options.idle_time, AtLimit::close);
+    limit(sessions_->options.idle_time, AtLimit::close);
     stream_.async_read_some(buffer_.prepare(512),
                             [self = this->shared_from_this()](error_code error, std::size_t size) {
                               if (self->closed_) return;
@@ -195,7 +131,7 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(limits::request_head_bytes));
     parser_->body_limit(boost::none);
-    limit(shared_->options.head_time, AtLimit::answer_408);
+    limit(sessions_->options.head_time, AtLimit::answer_408);
     http::async_read_header(stream_, buffer_, *parser_,
                             [self = this->shared_from_this()](error_code error, std::size_t) {
                               if (self->closed_) return;
@@ -222,11 +158,11 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     request_.listener = static_cast<int>(listener_);
     for (const auto& field : message) request_.headers.emplace_back(field.name_string(), field.value());
     const std::size_t most =
-        shared_->options.body_limit ? shared_->options.body_limit(request_) : limits::request_body_bytes;
+        sessions_->options.body_limit ? sessions_->options.body_limit(request_) : limits::request_body_bytes;
     if (const auto length = parser_->content_length(); length && *length > most) return refuse(413);
     parser_->body_limit(most);
     if (parser_->is_done()) return hand_over();
-    limit(time_for(shared_->options.body_time, parser_->content_length().value_or(0)), AtLimit::answer_408);
+    limit(time_for(sessions_->options.body_time, parser_->content_length().value_or(0)), AtLimit::answer_408);
     const auto expect = message.find(http::field::expect);
     // RFC 9110, 10.1.1: not to HTTP/1.0, and not when the body is coming already.
     if (expect == message.end() || !iequals(expect->value(), "100-continue") || message.version() < 11 ||
@@ -241,10 +177,15 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     });
   }
 
+  // Piece by piece, so that what all bodies hold together stays bounded.
   void read_body() {
-    http::async_read(stream_, buffer_, *parser_, [self = this->shared_from_this()](error_code error, std::size_t) {
+    parser_->eager(true);
+    http::async_read_some(stream_, buffer_, *parser_, [self = this->shared_from_this()](error_code error, std::size_t) {
       if (self->closed_) return;
       if (error) return self->read_failed(error);
+      const std::size_t bytes = self->parser_->get().body().size();
+      if (bytes > limits::small_body_bytes && !self->sessions_->hold_body(self.get(), bytes)) return self->refuse(503);
+      if (!self->parser_->is_done()) return self->read_body();
       self->hand_over();
     });
   }
@@ -257,7 +198,7 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     request_.body = std::move(parser_->get().body());
     parser_.reset();
     if (buffer_.size() == 0) buffer_.shrink_to_fit();  // a waiting /sync keeps no buffer
-    if (!shared_->begin_request()) return close_socket();
+    if (!sessions_->begin_request(this)) return close_socket();
     busy_ = true;
     Responder responder([weak = this->weak_from_this()](HttpResponse response) {
       auto self = weak.lock();
@@ -268,11 +209,11 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
       });
     });
     try {
-      shared_->handler(std::exchange(request_, {}), std::move(responder));
+      sessions_->handler(std::exchange(request_, {}), std::move(responder));
     } catch (const std::exception& error) {
       log::error("http", std::string("a handler ended with an exception: ") + error.what());
     }
-    shared_->handler_returned();
+    sessions_->handler_returned();
   }
 
   // An answer to what never reaches the handler; the connection ends with it.
@@ -282,12 +223,12 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     parser_.reset();
     HttpResponse response;
     response.status = status;
-    write(shared_->options.error_response ? shared_->options.error_response(status) : std::move(response));
+    write(sessions_->options.error_response ? sessions_->options.error_response(status) : std::move(response));
   }
 
   void write(HttpResponse response) {
-    if (response.status == 500 && response.body.empty() && shared_->options.error_response) {
-      response = shared_->options.error_response(500);
+    if (response.status == 500 && response.body.empty() && sessions_->options.error_response) {
+      response = sessions_->options.error_response(500);
     }
     head_ = response_head(response, keep_alive_);
     body_ = head_only_ ? std::string() : std::move(response.body);
@@ -296,7 +237,7 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
       head_ += body_;
       body_.clear();
     }
-    limit(time_for(shared_->options.response_time, body_.size()), AtLimit::close);
+    limit(time_for(sessions_->options.response_time, body_.size()), AtLimit::close);
     const std::array<asio::const_buffer, 2> buffers{asio::buffer(head_), asio::buffer(body_)};
     asio::async_write(stream_, buffers, [self = this->shared_from_this()](error_code error, std::size_t) {
       if (self->closed_) return;
@@ -308,7 +249,7 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
   void written() {
     head_ = {};
     body_ = {};
-    if (std::exchange(busy_, false) && !shared_->end_request()) keep_alive_ = false;
+    if (std::exchange(busy_, false) && !sessions_->end_request(this)) keep_alive_ = false;
     if (keep_alive_) return wait_for_request();
     // What the peer still sends is read for a moment, so that a reset does not eat the answer.
     if constexpr (std::is_same_v<Stream, TlsStream>) stream_.send_close_notify();
@@ -343,7 +284,7 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
   bool head_only_ = false;
   bool busy_ = false;  // a request was handed over and is not yet answered
   bool closed_ = false;
-  const std::shared_ptr<Shared> shared_;
+  const std::shared_ptr<Sessions> sessions_;
   const std::size_t listener_;
   const std::string peer_;
 };
@@ -351,11 +292,11 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
 // One listening socket.
 class Acceptor : public std::enable_shared_from_this<Acceptor> {
  public:
-  Acceptor(asio::io_context& context, std::shared_ptr<Shared> shared, std::size_t listener)
+  Acceptor(asio::io_context& context, std::shared_ptr<Sessions> sessions, std::size_t listener)
       : context_(context),
         acceptor_(asio::make_strand(context)),
         retry_(acceptor_.get_executor()),
-        shared_(std::move(shared)),
+        sessions_(std::move(sessions)),
         listener_(listener) {}
 
   Result<void> open(const Listener& listener) {
@@ -415,38 +356,51 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     const auto peer = socket.remote_endpoint(error);
     if (error) return;
     socket.set_option(tcp::no_delay(true), error);
+    const std::string counted = counted_address(peer.address());
     std::string address = peer.address().to_string();
     if (tls_) {
       start(
-          std::make_shared<Session<TlsStream>>(shared_, listener_, std::move(address), std::move(socket), tls_.get()));
+          std::make_shared<Session<TlsStream>>(sessions_, listener_, std::move(address), std::move(socket), tls_.get()),
+          counted);
     } else {
-      start(std::make_shared<Session<PlainStream>>(shared_, listener_, std::move(address), std::move(socket)));
+      start(std::make_shared<Session<PlainStream>>(sessions_, listener_, std::move(address), std::move(socket)),
+            counted);
     }
   }
 
+  // What counts as one address: an IPv4 address, or the 64 bits of an IPv6 one that a provider hands out.
+  std::string counted_address(asio::ip::address address) const {
+    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+      address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+    }
+    if (address.is_loopback() && !sessions_->options.count_loopback) return {};
+    if (address.is_v4()) return address.to_string();
+    const auto bytes = address.to_v6().to_bytes();
+    return std::string(bytes.begin(), bytes.begin() + 8);
+  }
+
   template <class Session>
-  void start(const std::shared_ptr<Session>& session) {
-    if (shared_->add(session, listener_)) session->start();
+  void start(const std::shared_ptr<Session>& session, const std::string& counted) {
+    if (sessions_->add(session, listener_, counted)) session->start();
   }
 
   asio::io_context& context_;
   tcp::acceptor acceptor_;
   asio::steady_timer retry_;
   SslContextPtr tls_;  // absent: plain
-  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<Sessions> sessions_;
   const std::size_t listener_;
 };
 
 class Server final : public HttpServer {
  public:
-  explicit Server(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+  explicit Server(std::shared_ptr<Sessions> sessions) : sessions_(std::move(sessions)) {}
   ~Server() override { stop(std::chrono::milliseconds(0)); }
 
   Result<void> open(asio::io_context& context) {
-    const auto& listeners = shared_->options.listeners;
-    shared_->connections.resize(listeners.size());
+    const auto& listeners = sessions_->options.listeners;
     for (std::size_t i = 0; i < listeners.size(); ++i) {
-      auto acceptor = std::make_shared<Acceptor>(context, shared_, i);
+      auto acceptor = std::make_shared<Acceptor>(context, sessions_, i);
       if (auto opened = acceptor->open(listeners[i]); !opened) return opened;
       ports_.push_back(acceptor->port());
       acceptors_.push_back(std::move(acceptor));
@@ -456,25 +410,19 @@ class Server final : public HttpServer {
   }
 
   std::uint16_t port(std::size_t listener) const override { return ports_.at(listener); }
+  std::size_t connections() const override { return sessions_->count(); }
 
   void stop(std::chrono::milliseconds grace) override {
     for (const auto& acceptor : acceptors_) acceptor->close();
     acceptors_.clear();
-    std::unique_lock lock(shared_->mutex);
-    shared_->stopping = true;
-    lock.unlock();
-    for (const SessionPtr& session : shared_->all()) session->close(true);
-    lock.lock();
-    shared_->changed.wait_for(lock, grace, [&] { return shared_->requests == 0; });
-    shared_->changed.wait(lock, [&] { return shared_->in_handler == 0; });
+    sessions_->begin_to_stop();
+    for (const SessionPtr& session : sessions_->all()) session->close(true);
     // From now on only what they wait for keeps them, so that they also end with an Io that runs nothing any more.
-    const auto left = std::exchange(shared_->sessions, {});
-    lock.unlock();
-    for (const auto& [key, session] : left) session->close(false);
+    for (const SessionPtr& session : sessions_->stop(grace)) session->close(false);
   }
 
  private:
-  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<Sessions> sessions_;
   std::vector<std::shared_ptr<Acceptor>> acceptors_;
   std::vector<std::uint16_t> ports_;
 };
@@ -482,10 +430,8 @@ class Server final : public HttpServer {
 }  // namespace
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(Io& io, HttpServerOptions options, Handler handler) {
-  auto shared = std::make_shared<Shared>();
-  shared->options = std::move(options);
-  shared->handler = std::move(handler);
-  auto server = std::make_unique<Server>(shared);
+  auto sessions = std::make_shared<Sessions>(std::move(options), std::move(handler));
+  auto server = std::make_unique<Server>(sessions);
   if (auto opened = server->open(io.impl().context); !opened) return tl::make_unexpected(opened.error());
   return server;
 }

@@ -26,10 +26,16 @@ struct HttpServerOptions {
   std::vector<Listener> listeners;
   // Largest body of a request, asked when its head is read. A larger one is answered 413, if it can before it is read.
   std::function<std::size_t(const HttpRequest& head)> body_limit;
-  // The answers to what never reaches the handler: 400 malformed, 408 too slow, 413 body, 431 head; and 500 to what the
-  // handler drops.
+  // The answers to what never reaches the handler: 400 malformed, 408 too slow, 413 body, 431 head, 503 too many large
+  // bodies at once; and 500 to what the handler drops.
   std::function<HttpResponse(int status)> error_response;
-  std::size_t connections_per_listener = limits::connections_per_listener;  // more are closed on arrival
+  // When a listener has as many connections as it may, or the process nearly as many files, the one that is idle (no
+  // request of it is being answered) longest makes room for a new one. More from one address are closed on arrival.
+  std::size_t connections_per_listener = limits::connections_per_listener;
+  std::size_t connections_per_address = limits::connections_per_address;  // 0: any number
+  bool count_loopback = false;  // whether the limits per address hold for this machine: a proxy may stand there
+  std::size_t bodies_bytes = limits::bodies_bytes;
+  std::size_t bodies_bytes_per_address = limits::bodies_bytes_per_address;
   std::chrono::milliseconds idle_time = limits::connection_idle_time;
   std::chrono::milliseconds head_time = limits::request_head_time;
   std::chrono::milliseconds body_time = limits::request_body_time;
@@ -47,6 +53,7 @@ class HttpServer {
   static Result<std::unique_ptr<HttpServer>> start(Io& io, HttpServerOptions options, Handler handler);
   virtual ~HttpServer() = default;  // stop()
   virtual std::uint16_t port(std::size_t listener) const = 0;
+  virtual std::size_t connections() const = 0;  // open now
   // Stops accepting and closes what waits; requests under way may end within `grace`; then all connections are closed.
   // Once it returns the handler is not called and does not run. Blocks; not from an Io thread.
   virtual void stop(std::chrono::milliseconds grace) = 0;

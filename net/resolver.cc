@@ -31,7 +31,6 @@ constexpr seconds failure_time{5};  // how long a failure is believed
 constexpr seconds longest_time{3'600};
 constexpr milliseconds aaaa_patience{150};  // how long IPv6 addresses are waited for once IPv4 ones are there
 constexpr int tries = 3;                    // of each server; every one waits twice as long as the last
-constexpr int max_records = 64;
 
 Error error_of(int status, const std::string& name) {
   if (status == ARES_ETIMEOUT) return {ErrorCode::timeout, "no DNS answer in time for " + name};
@@ -237,12 +236,7 @@ struct Resolver::Impl {
   static void a_answered(void* arg, int status, int, unsigned char* reply, int size) {
     const std::unique_ptr<Carried<AddressQuery>> carried(static_cast<Carried<AddressQuery>*>(arg));
     AddressQuery& query = *carried->query;
-    ares_addrttl records[max_records];
-    int count = max_records;
-    if (status == ARES_SUCCESS) status = ares_parse_a_reply(reply, size, nullptr, records, &count);
-    for (int i = 0; i < count && status == ARES_SUCCESS; ++i) {
-      add_address(query, AF_INET, &records[i].ipaddr, records[i].ttl);
-    }
+    status = take_addresses(query, AF_INET, status, reply, size);
     if (status != ARES_SUCCESS) query.worst = status;  // what A says, says it best
     carried->impl->one_answered(carried->query);
   }
@@ -250,14 +244,18 @@ struct Resolver::Impl {
   static void aaaa_answered(void* arg, int status, int, unsigned char* reply, int size) {
     const std::unique_ptr<Carried<AddressQuery>> carried(static_cast<Carried<AddressQuery>*>(arg));
     AddressQuery& query = *carried->query;
-    ares_addr6ttl records[max_records];
-    int count = max_records;
-    if (status == ARES_SUCCESS) status = ares_parse_aaaa_reply(reply, size, nullptr, records, &count);
-    for (int i = 0; i < count && status == ARES_SUCCESS; ++i) {
-      add_address(query, AF_INET6, &records[i].ip6addr, records[i].ttl);
-    }
+    status = take_addresses(query, AF_INET6, status, reply, size);
     if (status != ARES_SUCCESS && query.worst == ARES_SUCCESS) query.worst = status;
     carried->impl->one_answered(carried->query);
+  }
+
+  static int take_addresses(AddressQuery& query, int family, int status, const unsigned char* reply, int size) {
+    if (status != ARES_SUCCESS) return status;
+    AddressAnswer answer = read_addresses(family, reply, size);
+    if (answer.addresses.empty()) return answer.status;
+    query.ttl_s = std::min(query.ttl_s, answer.ttl_s);
+    (family == AF_INET ? query.v4 : query.v6) = std::move(answer.addresses);
+    return answer.status;
   }
 
   static void add_address(AddressQuery& query, int family, const void* address, int ttl_s) {
@@ -320,24 +318,16 @@ struct Resolver::Impl {
 
   static void srv_answered(void* arg, int status, int, unsigned char* reply, int size) {
     const std::unique_ptr<Carried<SrvQuery>> carried(static_cast<Carried<SrvQuery>*>(arg));
-    Targets targets;
-    ares_srv_reply* records = nullptr;
-    if (status == ARES_SUCCESS) status = ares_parse_srv_reply(reply, size, &records);
-    for (const auto* record = records; record != nullptr && targets.size() < max_records; record = record->next) {
-      const std::string host = record->host;
-      targets.push_back({host == "." ? "" : host, record->port, record->priority, record->weight});
-    }
-    if (records != nullptr) ares_free_data(records);
-    const auto is_none = [](const SrvTarget& target) { return target.host.empty(); };
-    if (!std::all_of(targets.begin(), targets.end(), is_none)) std::erase_if(targets, is_none);
     SrvQuery& query = *carried->query;
-    if (status == ARES_SUCCESS) {
-      const int ttl_s = smallest_ttl_s(reply, static_cast<std::size_t>(size));
-      carried->impl->settle(query, std::move(targets), seconds(ttl_s));
-    } else if (status == ARES_ENOTFOUND || status == ARES_ENODATA) {
+    ServiceAnswer answer;
+    answer.status = status;
+    if (status == ARES_SUCCESS) answer = read_services(reply, size);
+    if (answer.status == ARES_SUCCESS) {
+      carried->impl->settle(query, std::move(answer.targets), seconds(answer.ttl_s));
+    } else if (answer.status == ARES_ENOTFOUND || answer.status == ARES_ENODATA) {
       carried->impl->settle(query, Targets{}, failure_time);
     } else {
-      carried->impl->settle(query, tl::make_unexpected(error_of(status, query.name)), failure_time);
+      carried->impl->settle(query, tl::make_unexpected(error_of(answer.status, query.name)), failure_time);
     }
   }
 

@@ -133,28 +133,6 @@ TEST_CASE("a time limit of one request does not strike the next") {
   }
 }
 
-TEST_CASE("connections beyond the limit are closed and room is made when others end") {
-  Loopback loopback;
-  auto server = loopback.serve(false, echo, [](auto& options) { options.connections_per_listener = 2; });
-  auto first = std::make_unique<RawSocket>(server->port(0));
-  RawSocket second(server->port(0));
-  for (RawSocket* socket : {first.get(), &second}) {
-    socket->write(simple_get);
-    CHECK_THAT(socket->read_until("GET / "), Catch::StartsWith("HTTP/1.1 200"));
-  }
-  RawSocket third(server->port(0));
-  CHECK(third.read_to_end().empty());
-  first.reset();
-  const auto deadline = std::chrono::steady_clock::now() + 10s;
-  bool served = false;
-  while (!served && std::chrono::steady_clock::now() < deadline) {
-    RawSocket next(server->port(0));
-    next.write(simple_get);
-    served = next.read_until("GET / ").starts_with("HTTP/1.1 200");
-  }
-  CHECK(served);
-}
-
 TEST_CASE("a handler that throws is answered 500 and does not keep the server from stopping") {
   Loopback loopback;
   auto server = loopback.serve(false, [](HttpRequest, Responder) { throw std::runtime_error("of a test"); });
