@@ -34,4 +34,6 @@ if [ $full = no ]; then exit $status; fi
 tsan_folders=(core storage net homeserver)
 build tsan "${tsan_folders[@]/#/test_}"
 run_tests tsan -L "^($(IFS='|' && printf '%s' "${tsan_folders[*]}"))\$" "${arguments[@]}" || status=$?
+
+"$root/tools/fuzz" || status=$?
 exit $status

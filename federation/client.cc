@@ -19,6 +19,7 @@ namespace {
 constexpr int in_flight_per_destination = 8;
 constexpr std::size_t waiting_per_destination = 64;
 constexpr std::size_t known_destinations = 10'000;
+constexpr std::size_t text_bytes = 255;  // of what another server says went wrong: it is logged and passed on
 
 using Steady = std::chrono::steady_clock;
 
@@ -41,8 +42,8 @@ Parsed parse_answer(const Raw& raw, const ServerName& destination) {
   RemoteFailure failure;
   failure.status = raw->status;
   if (json && json->is_object()) {
-    if (const std::string* code = find_string(*json, "errcode")) failure.errcode = *code;
-    if (const std::string* text = find_string(*json, "error")) failure.error = *text;
+    if (const std::string* code = find_string(*json, "errcode")) failure.errcode = code->substr(0, text_bytes);
+    if (const std::string* text = find_string(*json, "error")) failure.error = text->substr(0, text_bytes);
   }
   std::string what = destination.str() + " answered " + std::to_string(raw->status);
   if (!failure.errcode.empty()) what += " " + failure.errcode;

@@ -30,6 +30,8 @@ struct Transaction {
   std::string id;
   std::string body;
   Extent extent;
+  std::size_t pdus = 0;
+  std::size_t edus = 0;
 };
 
 // A little earlier for some servers than for others: those that failed together do not all come back together.
@@ -76,6 +78,8 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   bool stopped = false;
   std::unordered_map<ServerName, Destination> destinations;
   std::atomic<std::uint64_t> serial = 0;
+  std::atomic<std::uint64_t> sent_pdus = 0;
+  std::atomic<std::uint64_t> sent_edus = 0;
 
   void wake(const ServerName& server) {
     {
@@ -150,6 +154,8 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
     if (owed->empty() && edus->empty() && ephemeral.empty()) return std::nullopt;
 
     Transaction transaction;
+    transaction.pdus = owed->size();
+    transaction.edus = edus->size() + ephemeral.size();
     std::string pdus_text, edus_text;
     const auto append = [](std::string& list, const std::string& item) { list += (list.empty() ? "" : ",") + item; };
     for (const auto& event : *owed) {
@@ -184,14 +190,17 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
     request.timeout = limits::outbound_time;
     request.max_response_bytes = response_bytes;
     request.ignore_backoff = true;
-    client.send(std::move(request), [self = shared_from_this(), server, extent = transaction.extent](
-                                        Result<Json> answer, const RemoteFailure&) {
-      if (!answer && answer.error().code == ErrorCode::cancelled) return;
-      if (!answer) return self->rest(server, answer.error().text);
-      log_refusals(server, *answer);
-      const bool queued = self->pool.post([self, server, extent] { self->acknowledged(server, extent); });
-      if (!queued) self->rest(server, "the worker pool is full");
-    });
+    client.send(std::move(request),
+                [self = shared_from_this(), server, extent = transaction.extent, pdus = transaction.pdus,
+                 edus = transaction.edus](Result<Json> answer, const RemoteFailure&) {
+                  if (!answer && answer.error().code == ErrorCode::cancelled) return;
+                  if (!answer) return self->rest(server, answer.error().text);
+                  self->sent_pdus += pdus;
+                  self->sent_edus += edus;
+                  log_refusals(server, *answer);
+                  const bool queued = self->pool.post([self, server, extent] { self->acknowledged(server, extent); });
+                  if (!queued) self->rest(server, "the worker pool is full");
+                });
   }
 
   // What the other side would not take is its decision: it has it, and sending it again would not change that.
@@ -305,6 +314,13 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
     }
   }
 
+  OutboxStats stats() {
+    OutboxStats stats{sent_pdus, sent_edus, 0, 0};
+    std::scoped_lock lock(mutex);
+    for (const auto& [server, destination] : destinations) ++(destination.resting ? stats.resting : stats.sending);
+    return stats;
+  }
+
   void stop() {
     std::unordered_map<ServerName, Destination> ended;  // timers are cancelled after the lock is released
     std::scoped_lock lock(mutex);
@@ -338,6 +354,8 @@ void Outbox::send_ephemeral_edu(const std::vector<ServerName>& servers, const st
 }
 
 void Outbox::saw_alive(const ServerName& server) { impl_->saw_alive(server); }
+
+OutboxStats Outbox::stats() const { return impl_->stats(); }
 
 void Outbox::stop() { impl_->stop(); }
 

@@ -1,6 +1,7 @@
 // What this server owes others: per destination a cursor into the stream, order kept, one request in flight, backoff.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -12,6 +13,13 @@
 #include "storage/federation_store.h"
 
 namespace skerry::federation {
+
+struct OutboxStats {
+  std::uint64_t pdus = 0;  // acknowledged since the start
+  std::uint64_t edus = 0;
+  std::size_t sending = 0;  // servers that are being sent to
+  std::size_t resting = 0;  // and those that are owed something and gave no answer lately
+};
 
 // Thread-safe. Holds no thread per destination and none while waiting for an answer.
 class Outbox {
@@ -32,6 +40,7 @@ class Outbox {
   void send_ephemeral_edu(const std::vector<ServerName>& servers, const std::string& key, const Json& edu);
   // A valid request came from this server: try at once.
   void saw_alive(const ServerName& server);
+  OutboxStats stats() const;
   void stop();
 
  private:

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <set>
 
 #include <toml++/toml.h>
@@ -226,6 +228,8 @@ void read_rate_limits(Section& section, Config::RateLimits& limits) {
   limit("registration", limits.registration);
   limit("message", limits.message);
   limit("join", limits.join);
+  limit("federation", limits.federation);
+  limit("invite", limits.invite);
 }
 
 void read_federation(Section& section, const std::filesystem::path& folder, Config::Federation& federation) {
@@ -274,7 +278,10 @@ void read_top(Section& top, const std::filesystem::path& folder, Config& config)
   if (std::find(std::begin(levels), std::end(levels), config.log_level) == std::end(levels)) {
     top.problem("log_level", "must be debug, info, warn, error or off");
   }
+  top.get("log_format", config.log_format);
+  if (config.log_format != "text" && config.log_format != "json") top.problem("log_format", "must be text or json");
   top.get("log_ip_addresses", config.log_ip_addresses);
+  top.get_number("connections_per_address", config.connections_per_address, 0, 1'000'000);
   top.get_tables("listeners", [&](Section& section) { read_listener(section, folder, config); });
   if (config.listeners.empty()) top.problem("listeners", "there must be at least one [[listeners]]");
   top.get_table("well_known", [&](Section& section) {
@@ -293,6 +300,11 @@ void read_top(Section& top, const std::filesystem::path& folder, Config& config)
     section.get_number("passes", config.passwords.passes, 1, 100);
     section.get_number("at_once", config.passwords.at_once, 1, 64);
   });
+  top.get_table("metrics", [&](Section& section) {
+    if (section.required("address")) section.get("address", config.metrics.address);
+    if (const auto wrong = check_address(config.metrics.address); !wrong.empty()) section.problem("address", wrong);
+    if (section.required("port")) section.get_number("port", config.metrics.port, 0, 65'535);
+  });
   top.get_table("rate_limits", [&](Section& section) { read_rate_limits(section, config.rate_limits); });
   top.get_table("federation", [&](Section& section) { read_federation(section, folder, config.federation); });
   top.get_table("discovery", [&](Section& section) {
@@ -307,9 +319,16 @@ Result<Config> read_config(const std::string& file) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(file, ignored))
     return fail(ErrorCode::storage, file + ": there is no such file");
+  std::ifstream stream(file, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(stream), {}};
+  if (!stream) return fail(ErrorCode::storage, file + ": cannot be read");
+  return parse_config(text, file);
+}
+
+Result<Config> parse_config(std::string_view text, const std::string& file) {
   toml::table table;
   try {
-    table = toml::parse_file(file);
+    table = toml::parse(text);
   } catch (const toml::parse_error& error) {
     return fail(ErrorCode::invalid_param,
                 file + ":" + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));

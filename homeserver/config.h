@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/ids.h"
@@ -32,10 +33,17 @@ struct Config {
   std::string data_folder;
   std::string signing_key_file;  // default: data_folder/signing.key
   std::string log_level = "info";
-  bool log_ip_addresses = false;  // whether refused logins and registrations are logged with their address
-  std::string public_client_url;  // for /.well-known/matrix/client; empty: 404
-  std::string well_known_server;  // for /.well-known/matrix/server; empty: 404
+  std::string log_format = "text";  // or "json"
+  bool log_ip_addresses = false;    // whether refused logins and registrations are logged with their address
+  std::string public_client_url;    // for /.well-known/matrix/client; empty: 404
+  std::string well_known_server;    // for /.well-known/matrix/server; empty: 404
   std::vector<ListenerConfig> listeners;
+  std::size_t connections_per_address = 512;  // loopback apart; 0: any number
+
+  struct MetricsListener {  // plain HTTP; without an address: off
+    std::string address;
+    std::uint16_t port = 0;
+  } metrics;
 
   struct Support {  // for /.well-known/matrix/support; without contacts and page: 404
     struct Contact {
@@ -64,6 +72,8 @@ struct Config {
     RateLimit registration{0.17, 5};  // per address
     RateLimit message{10, 50};        // per user
     RateLimit join{0.5, 10};          // per user
+    RateLimit federation{50, 500};    // per other server: its signed requests
+    RateLimit invite{0.3, 30};        // per other server that invites, and per user who is invited by other servers
   } rate_limits;
 
   struct Federation {
@@ -82,6 +92,8 @@ struct Config {
 // Relative paths in it are taken from the file's folder. Errors: storage when it cannot be read; invalid_param with one
 // line "FILE:LINE: KEY: what is wrong" per problem. Unknown keys are problems.
 Result<Config> read_config(const std::string& file);
+// The same for the text of such a file, which need not exist.
+Result<Config> parse_config(std::string_view text, const std::string& file);
 // The commented sample, a valid configuration.
 std::string sample_config();
 

@@ -8,6 +8,8 @@
 #include "core/limits.h"
 #include "federation/request_auth.h"
 #include "homeserver/matrix_error.h"
+#include "homeserver/metrics.h"
+#include "homeserver/rate_limiter.h"
 #include "homeserver/routes.h"
 #include "net/log.h"
 #include "net/router.h"
@@ -134,6 +136,8 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
         if (known && known->valid_until_ms < services.clock.now_ms()) known.reset();
         if (!known && !pending->key_was_fetched) return park(pending, *auth);
         ready = authenticate_server(route, call, *auth, known);
+        if (!ready) break;
+        if (auto wait = services.rate_limiter.federation(call.origin)) return pending->reply.limited(*wait);
         break;
       }
     }
@@ -161,12 +165,11 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
       parked_body_bytes -= bytes;
       return pending->reply.limited(std::chrono::seconds(1));
     }
-    services.keys.fetch({{auth.origin, auth.key}}, {},
-                        [self = shared_from_this(), pending, bytes] {
-                          --self->parked;
-                          self->parked_body_bytes -= bytes;
-                          self->post(pending);
-                        });
+    services.keys.fetch({{auth.origin, auth.key}}, {}, [self = shared_from_this(), pending, bytes] {
+      --self->parked;
+      self->parked_body_bytes -= bytes;
+      self->post(pending);
+    });
   }
 
   // Server-server API, 'Request Authentication'.
@@ -213,10 +216,14 @@ Dispatcher::~Dispatcher() = default;
 void Dispatcher::handle(net::HttpRequest request, net::Responder responder) {
   const auto target = net::split_target(request.target);
   const Side side = side_of(target.path);
+  auto match = impl_->router.find(request.method, target.path);
+  if (impl_->services.metrics != nullptr) {
+    const bool found = match.kind == net::Router::Match::Kind::found;
+    responder = impl_->services.metrics->counted(std::move(responder), found ? match.row : routes().size());
+  }
   Reply reply(std::move(responder), side != Side::federation);
   if (!impl_->serves(request.listener, side)) return reply.error({ErrorCode::unrecognized, "no such endpoint here"});
   if (request.method == "OPTIONS" && side != Side::federation) return reply.json(Json::object());
-  auto match = impl_->router.find(request.method, target.path);
   switch (match.kind) {
     case net::Router::Match::Kind::unknown_path:
       return reply.error({ErrorCode::unrecognized, "no such endpoint"});
@@ -252,7 +259,7 @@ net::HttpResponse Dispatcher::error_response(int status) {
   if (status == 408) text = "the request came too slowly";
   if (status == 413) errcode = "M_TOO_LARGE", text = "the request's body is too large";
   if (status == 431) errcode = "M_TOO_LARGE", text = "the request's head is too large";
-  if (status == 503) text = "this server has too many connections";
+  if (status == 503) text = "this server holds too many large requests already: try again later";
   net::HttpResponse response;
   response.status = status;
   response.headers.emplace_back("Content-Type", "application/json");

@@ -43,6 +43,7 @@ void save_memory() {
 
 int serve(Config config) {
   (void)log::set_level(config.log_level);
+  log::set_json(config.log_format == "json");
   raise_descriptor_limit();
   auto server = Server::start(std::move(config));
   if (!server) return complain(server.error());

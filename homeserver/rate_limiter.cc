@@ -68,7 +68,10 @@ struct RateLimiter::Impl {
         login_by_user(limits.login),
         registration(limits.registration),
         message(limits.message),
-        join(limits.join) {}
+        join(limits.join),
+        federation(limits.federation),
+        invite_by_server(limits.invite),
+        invite_of_user(limits.invite) {}
 
   Wait take(Buckets& buckets, const std::string& key) {
     if (!enabled) return std::nullopt;
@@ -82,6 +85,9 @@ struct RateLimiter::Impl {
   Buckets registration;
   Buckets message;
   Buckets join;
+  Buckets federation;
+  Buckets invite_by_server;
+  Buckets invite_of_user;
 };
 
 RateLimiter::RateLimiter(net::Clock& clock, Config::RateLimits limits) : impl_(std::make_shared<Impl>(clock, limits)) {}
@@ -99,5 +105,14 @@ RateLimiter::Wait RateLimiter::registration(const std::string& peer_address) {
 RateLimiter::Wait RateLimiter::message(const UserId& user) { return impl_->take(impl_->message, user.str()); }
 
 RateLimiter::Wait RateLimiter::join(const UserId& user) { return impl_->take(impl_->join, user.str()); }
+
+RateLimiter::Wait RateLimiter::federation(const ServerName& origin) {
+  return impl_->take(impl_->federation, origin.str());
+}
+
+RateLimiter::Wait RateLimiter::invite(const ServerName& origin, const UserId& invited) {
+  if (auto wait = impl_->take(impl_->invite_by_server, origin.str())) return wait;
+  return impl_->take(impl_->invite_of_user, invited.str());
+}
 
 }  // namespace skerry::homeserver

@@ -1,4 +1,4 @@
-// Token buckets for what clients do too often. Client-server API, 'Rate limiting'.
+// Token buckets for what clients and other servers do too often. Client-server API, 'Rate limiting'.
 #pragma once
 
 #include <chrono>
@@ -24,6 +24,8 @@ class RateLimiter {
   Wait registration(const std::string& peer_address);
   Wait message(const UserId& user);
   Wait join(const UserId& user);
+  Wait federation(const ServerName& origin);
+  Wait invite(const ServerName& origin, const UserId& invited);
 
  private:
   struct Impl;

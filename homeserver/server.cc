@@ -13,6 +13,7 @@
 #include "homeserver/accounts/registration_nonces.h"
 #include "homeserver/accounts/user_interactive_auth.h"
 #include "homeserver/dispatch.h"
+#include "homeserver/metrics.h"
 #include "homeserver/rate_limiter.h"
 #include "homeserver/services.h"
 #include "homeserver/signing_key.h"
@@ -88,6 +89,7 @@ struct Server::Impl {
   Impl(Config given, std::unique_ptr<storage::Database> opened, SigningKey key);
 
   Result<void> listen(std::vector<net::Listener> listeners);
+  Result<void> listen_for_metrics();
   void write_listeners() const;
   void stop(std::chrono::milliseconds grace);
 
@@ -118,9 +120,11 @@ struct Server::Impl {
   std::unique_ptr<RoomPipeline> pipeline;
   MembershipService membership;
   federation_api::Transactions transactions;
+  std::unique_ptr<Metrics> metrics;  // null when nobody wants to know
   Services services;
   Dispatcher dispatcher;
   std::unique_ptr<net::HttpServer> http;
+  std::unique_ptr<net::HttpServer> metrics_http;
   std::once_flag stopped;
 };
 
@@ -165,6 +169,7 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                        [this](const std::vector<ServerName>& servers) { outbox.wake(servers); }},
       pipeline(std::make_unique<RoomPipeline>(pipeline_context)),
       membership(pipeline_context, *pipeline, reader),
+      metrics(config.metrics.address.empty() ? nullptr : std::make_unique<Metrics>()),
       services{config,
                net::system_clock(),
                net::system_random(),
@@ -187,7 +192,8 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                unread,
                sync,
                registration_nonces,
-               transactions},
+               transactions,
+               metrics.get()},
       dispatcher(services) {
   database->stream().on_advance([this](storage::StreamPosition position) { notifier.advance_to(position); });
   notifier.advance_to(database->stream().current());
@@ -196,6 +202,7 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
 Result<void> Server::Impl::listen(std::vector<net::Listener> listeners) {
   net::HttpServerOptions options;
   options.listeners = std::move(listeners);
+  options.connections_per_address = config.connections_per_address;
   options.body_limit = Dispatcher::body_limit;
   options.error_response = Dispatcher::error_response;
   auto started =
@@ -204,6 +211,23 @@ Result<void> Server::Impl::listen(std::vector<net::Listener> listeners) {
       });
   if (!started) return tl::make_unexpected(started.error());
   http = std::move(*started);
+  return {};
+}
+
+Result<void> Server::Impl::listen_for_metrics() {
+  if (!metrics) return {};
+  net::HttpServerOptions options;
+  options.listeners = {{config.metrics.address, config.metrics.port, {}}};
+  options.body_limit = [](const net::HttpRequest&) { return std::size_t{0}; };
+  options.error_response = [](int status) { return net::HttpResponse{status, {}, ""}; };
+  auto started =
+      net::HttpServer::start(io, std::move(options), [this](const net::HttpRequest& request, net::Responder responder) {
+        if (net::split_target(request.target).path != "/metrics") return responder.respond({404, {}, ""});
+        responder.respond(
+            {200, {{"Content-Type", "text/plain; version=0.0.4"}}, metrics->text(services, http->connections())});
+      });
+  if (!started) return tl::make_unexpected(started.error());
+  metrics_http = std::move(*started);
   return {};
 }
 
@@ -216,7 +240,12 @@ void Server::Impl::write_listeners() const {
                           (listener.tls ? " by HTTPS" : " by HTTP"));
   }
   const std::string file = config.data_folder + "/listeners.json";
-  std::ofstream(file + ".new") << dump({{"pid", ::getpid()}, {"listeners", std::move(list)}}) << "\n";
+  Json written = {{"pid", ::getpid()}, {"listeners", std::move(list)}};
+  if (metrics_http) {
+    written["metrics"] = {{"address", config.metrics.address}, {"port", metrics_http->port(0)}};
+    log::info("main", "metrics at " + config.metrics.address + ":" + std::to_string(metrics_http->port(0)));
+  }
+  std::ofstream(file + ".new") << dump(written) << "\n";
   std::error_code error;
   std::filesystem::rename(file + ".new", file, error);
   if (error) log::warn("main", file + ": " + error.message());
@@ -225,6 +254,7 @@ void Server::Impl::write_listeners() const {
 void Server::Impl::stop(std::chrono::milliseconds grace) {
   std::call_once(stopped, [&] {
     notifier.close();
+    metrics_http.reset();
     if (http) {
       http->stop(grace);
       std::error_code ignored;
@@ -258,6 +288,9 @@ Result<std::unique_ptr<Server>> Server::start(Config config) {
   std::unique_ptr<Server> server(
       new Server(std::make_unique<Impl>(std::move(config), std::move(*database), std::move(*key))));
   if (auto listening = server->impl_->listen(std::move(*listeners)); !listening) {
+    return tl::make_unexpected(listening.error());
+  }
+  if (auto listening = server->impl_->listen_for_metrics(); !listening) {
     return tl::make_unexpected(listening.error());
   }
   server->impl_->outbox.start();

@@ -14,8 +14,8 @@ namespace skerry::homeserver {
 class Server {
  public:
   // Opens the data folder, reads or makes the signing key, listens, and takes up what was owed to others. The ports in
-  // use are then in `data_folder`/listeners.json: {"pid": N, "listeners": [{"address", "port", "tls"}]}. Errors:
-  // storage, invalid_param, with what to mend.
+  // use are then in `data_folder`/listeners.json: {"pid": N, "listeners": [{"address", "port", "tls"}], "metrics":
+  // {"address", "port"}}. Errors: storage, invalid_param, with what to mend.
   static Result<std::unique_ptr<Server>> start(Config config);
   ~Server();  // stop()
 

@@ -19,6 +19,7 @@
 
 namespace skerry::homeserver {
 
+class Metrics;
 class RateLimiter;
 class RegistrationNonces;
 class UserInteractiveAuth;
@@ -47,6 +48,7 @@ struct Services {
   SyncBuilder& sync;
   RegistrationNonces& registration_nonces;
   federation_api::Transactions& transactions;
+  Metrics* metrics;  // null when nobody wants to know
 };
 
 }  // namespace skerry::homeserver

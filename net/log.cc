@@ -1,14 +1,21 @@
 #include "net/log.h"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 
+#include <nlohmann/json.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include "core/json.h"
 
 namespace skerry::log {
 
 namespace {
+
+constexpr const char* text_pattern = "%Y-%m-%dT%H:%M:%S.%e %l %v";
+constexpr const char* json_pattern = R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v)";
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
@@ -29,13 +36,15 @@ spdlog::level::level_enum to_spdlog(Level level) {
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> instance = [] {
     auto made = std::make_shared<spdlog::logger>("skerry", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    made->set_pattern(text_pattern);
     made->set_level(spdlog::level::info);
     made->flush_on(spdlog::level::info);
     return made;
   }();
   return *instance;
 }
+
+std::atomic<bool> json_lines{false};
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
@@ -57,6 +66,9 @@ std::string in_one_line(const std::string& text) {
 
 void write(Level level, std::string_view part, const std::string& text) {
   if (!enabled(level)) return;
+  if (json_lines) {
+    return logger().log(to_spdlog(level), R"("part":{},"text":{}}})", dump(Json(part)), dump(Json(text)));
+  }
   const bool clean = std::none_of(text.begin(), text.end(), is_control);
   logger().log(to_spdlog(level), "{}: {}", part, clean ? text : in_one_line(text));
 }
@@ -75,6 +87,11 @@ bool set_level(std::string_view name) {
     if (name == known) return set_level(level), true;
   }
   return false;
+}
+
+void set_json(bool json) {
+  json_lines = json;
+  logger().set_pattern(json ? json_pattern : text_pattern);
 }
 
 bool enabled(Level level) { return logger().should_log(to_spdlog(level)); }

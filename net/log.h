@@ -13,6 +13,8 @@ enum class Level { debug, info, warn, error, off };
 void set_level(Level level);
 // "debug" "info" "warn" "error" "off"; false on any other.
 bool set_level(std::string_view name);
+// Lines as JSON objects {"time", "level", "part", "text"} instead of text. Before other threads log.
+void set_json(bool json);
 bool enabled(Level level);
 // `part` is the module that speaks: "http", "outbox", "rooms" ...
 void debug(std::string_view part, const std::string& text);

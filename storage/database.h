@@ -1,6 +1,8 @@
 // One homeserver's database: opens it, and hands out the stores.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -12,6 +14,12 @@
 
 namespace skerry::storage {
 
+// What the writer did since the start.
+struct WriteStats {
+  std::uint64_t jobs = 0;
+  std::array<std::uint64_t, 10> groups_by_size{};  // of up to 1, 2, 4 ... 256 jobs, and of more
+};
+
 class Database {
  public:
   virtual ~Database() = default;  // waits for what is queued, then closes
@@ -19,6 +27,7 @@ class Database {
   virtual AccountStore& accounts() = 0;
   virtual StreamStore& stream() = 0;
   virtual FederationStore& federation() = 0;
+  virtual WriteStats write_stats() const { return {}; }
 };
 
 // Opens or creates `folder`/homeserver.db and locks it against a second process. The tables are brought to this

@@ -4,6 +4,7 @@
 
 #include "homeserver/federation_api/common.h"
 #include "homeserver/federation_api/handlers.h"
+#include "homeserver/rate_limiter.h"
 #include "net/log.h"
 
 namespace skerry::homeserver::federation_api {
@@ -183,6 +184,7 @@ void invite(Services& services, Call call, Reply reply) {
                              {"room_version", invitation.error().text}});
   }
   if (auto allowed = check_acl(services, call, *invitation); !allowed) return reply.error(allowed.error());
+  if (auto wait = services.rate_limiter.invite(call.origin, invitation->target)) return reply.limited(*wait);
   MissingKeys missing;
   (void)is_signed(services, *invitation, missing);
   if (missing.empty()) return accept(services, std::move(*invitation), std::move(reply));

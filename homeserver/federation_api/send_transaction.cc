@@ -11,6 +11,7 @@
 #include "homeserver/federation_api/common.h"
 #include "homeserver/federation_api/handlers.h"
 #include "homeserver/federation_api/transactions.h"
+#include "homeserver/metrics.h"
 #include "net/log.h"
 
 namespace skerry::homeserver::federation_api {
@@ -194,6 +195,11 @@ void send_transaction(Services& services, Call call, Reply reply) {
   auto answered = services.database.federation().transaction_response(call.origin, id);
   if (!answered) return reply.error(answered.error());
   if (*answered) return reply.text(**answered);
+  if (services.metrics != nullptr) {
+    const Json* edus = find_array(*call.body, "edus");
+    services.metrics->received_pdus += find_array(*call.body, "pdus")->size();
+    services.metrics->received_edus += edus == nullptr ? 0 : edus->size();
+  }
   auto transaction = std::make_shared<Transaction>(services, call.origin, id, call.body);
   services.transactions.begin(call.origin, id, std::move(reply), [&services, transaction] {
     if (!services.outbound.post([transaction] { transaction->run(); })) transaction->give_up();

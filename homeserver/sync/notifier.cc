@@ -86,6 +86,13 @@ bool Notifier::closed() const {
   return impl_->closed;
 }
 
+std::size_t Notifier::subscriptions() const {
+  std::scoped_lock lock(impl_->mutex);
+  std::size_t count = 0;
+  for (const auto& [user, waiting] : impl_->subscribers) count += waiting.size();
+  return count;
+}
+
 Notifier::Subscription Notifier::subscribe(const UserId& user, std::function<void()> reached) {
   auto subscriber = std::make_shared<Subscriber>(Subscriber{user, std::move(reached)});
   {
@@ -95,7 +102,7 @@ Notifier::Subscription Notifier::subscribe(const UserId& user, std::function<voi
   // The notifier alone owns the subscriber, so that what `reached` holds may own the handle. The handle's end takes it
   // out.
   return std::shared_ptr<void>(subscriber.get(), [weak_impl = std::weak_ptr<Impl>(impl_),
-                                         weak_subscriber = std::weak_ptr<Subscriber>(subscriber)](void*) {
+                                                  weak_subscriber = std::weak_ptr<Subscriber>(subscriber)](void*) {
     auto impl = weak_impl.lock();
     auto ended = weak_subscriber.lock();  // destroyed after the lock is released: what it holds may call back
     if (!impl || !ended) return;

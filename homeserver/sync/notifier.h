@@ -31,6 +31,7 @@ class Notifier {
   // The server stops: tells every subscription once more. Whoever waits then answers instead of waiting on.
   void close();
   bool closed() const;
+  std::size_t subscriptions() const;
 
  private:
   struct Impl;

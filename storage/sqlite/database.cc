@@ -59,6 +59,7 @@ class SqliteDatabase final : public Database {
   AccountStore& accounts() override { return accounts_; }
   StreamStore& stream() override { return stream_; }
   FederationStore& federation() override { return federation_; }
+  WriteStats write_stats() const override { return writer_.stats(); }
 
  private:
   FolderLock lock_;

@@ -1,6 +1,7 @@
 #include "storage/sqlite/writer.h"
 
 #include <algorithm>
+#include <bit>
 #include <future>
 
 namespace skerry::storage {
@@ -59,6 +60,11 @@ Result<void> Writer::write(std::function<Result<void>(Connection&)> use) {
   return written.map([](StreamPosition) {});
 }
 
+WriteStats Writer::stats() const {
+  std::scoped_lock lock(mutex_);
+  return stats_;
+}
+
 void Writer::loop() {
   for (;;) {
     std::deque<Queued> group;
@@ -69,6 +75,9 @@ void Writer::loop() {
       const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), group_jobs));
       std::move(queue_.begin(), queue_.begin() + count, std::back_inserter(group));
       queue_.erase(queue_.begin(), queue_.begin() + count);
+      stats_.jobs += group.size();
+      const auto size_class = static_cast<std::size_t>(std::bit_width(group.size() - 1));
+      ++stats_.groups_by_size[std::min(size_class, stats_.groups_by_size.size() - 1)];
     }
     write_group(group);
     answer(group);

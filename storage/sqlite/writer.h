@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "storage/database.h"
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/sequencer.h"
 #include "storage/writer.h"
@@ -44,6 +45,7 @@ class Writer {
   Result<StreamPosition> run(Job job);
   // The same for what has no position.
   Result<void> write(std::function<Result<void>(Connection&)> use);
+  WriteStats stats() const;
 
  private:
   struct Queued {
@@ -62,11 +64,12 @@ class Writer {
 
   std::unique_ptr<Connection> connection_;
   Sequencer& sequencer_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Queued> queue_;
   std::uint64_t last_number_ = 0;
   bool stopping_ = false;
+  WriteStats stats_;                                    // guarded by mutex_
   std::unordered_map<RoomId, std::uint64_t> poisoned_;  // writer's thread only: jobs up to that number fail
   std::thread thread_;
 };
