@@ -17,15 +17,15 @@ bool nests_deeper_than(const Json& value, std::size_t levels) {
                                     [&](const Json& inner) { return nests_deeper_than(inner, levels - 1); });
 }
 
-// `$` and 43 characters of URL-safe base64 (room versions, 'Event IDs').
-bool is_hash_event_id(const Json& id) {
-  if (!id.is_string()) return false;
-  const auto& text = id.get_ref<const std::string&>();
+// The sigil and 43 characters of URL-safe base64 (room versions, 'Event IDs').
+bool is_hash_id(std::string_view text, char sigil) {
   constexpr std::size_t length = 44;
-  return text.size() == length && text[0] == '$' && std::all_of(text.begin() + 1, text.end(), [](char c) {
+  return text.size() == length && text[0] == sigil && std::all_of(text.begin() + 1, text.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
          });
 }
+
+bool is_hash_event_id(const Json& id) { return id.is_string() && is_hash_id(id.get_ref<const std::string&>(), '$'); }
 
 Result<void> check_event_ids(const Json& pdu, std::string_view name, std::size_t most) {
   const Json* ids = find_array(pdu, name);
@@ -87,8 +87,8 @@ Result<void> check_room_id(const RoomRules& rules, const Json& pdu, bool is_crea
   }
   const std::string* room_id = find_string(pdu, "room_id");
   if (room_id == nullptr || !RoomId::parse(*room_id)) return bad("room_id is not a room id");
-  const bool has_domain = room_id->find(':') != std::string::npos;
-  if (has_domain == rules.room_id_is_create_hash) return bad("room_id is not of this version's form");
+  const bool is_hash = is_hash_id(*room_id, '!');
+  if (is_hash != rules.room_id_is_create_hash) return bad("room_id is not of this version's form");
   return {};
 }
 

@@ -116,8 +116,8 @@ std::string_view UserId::localpart() const {
 ServerName UserId::server() const { return server_of(text_); }
 
 Result<RoomId> RoomId::parse(std::string_view text) {
-  constexpr std::size_t hash_form = 44;
-  const bool is_hash = text.size() == hash_form && text[0] == '!' && all_of(text.substr(1), is_base64url);
+  const bool is_hash =
+      text.size() > 1 && text.size() <= limits::id_bytes && text[0] == '!' && all_of(text.substr(1), is_base64url);
   if (!is_hash && !is_localpart_and_server('!', text, false)) return bad("not a room id");
   return RoomId(std::string(text));
 }

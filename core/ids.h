@@ -54,7 +54,8 @@ class UserId : public Id<UserId> {
   using Id::Id;
 };
 
-// `!opaque:server` (versions 1 to 11) or `!` and 43 characters of URL-safe base64 (version 12). At most 255 bytes.
+// `!opaque:server` (versions 1 to 11) or `!` and URL-safe base64 (version 12; check_format knows how long). At most 255
+// bytes.
 class RoomId : public Id<RoomId> {
  public:
   static Result<RoomId> parse(std::string_view text);

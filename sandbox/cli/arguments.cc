@@ -36,6 +36,7 @@ class Parser {
     add_world_commands();
     add_server_commands();
     add_people_commands();
+    add_room_commands();
     add_internal_commands();
   }
 
@@ -51,6 +52,7 @@ class Parser {
     }
     const CLI::App* command = app_.get_subcommands().front();
     args_.command = command->get_name();
+    if (args_.command == "room") args_.subcommand = command->get_subcommands().front()->get_name();
     if (args_.command == "client") args_.client_words = command->remaining(true);
     return std::nullopt;
   }
@@ -113,6 +115,41 @@ class Parser {
     client->prefix_command();
     client->set_help_flag();  // its words are skerry-client's
     client->footer(client_footer);
+  }
+
+  void add_room_commands() {
+    CLI::App* room = app_.add_subcommand("room", "Look into a room: its state, its events, why it is as it is");
+    room->require_subcommand(1);
+    const auto add = [&](const char* name, const char* text) {
+      CLI::App* made = room->add_subcommand(name, text);
+      made->add_flag("--json", args_.json, "Print JSON, and nothing else, on stdout");
+      return made;
+    };
+    CLI::App* resolve = add("resolve", "Resolve states, or replay a history, of events from files");
+    resolve->add_option("--room-version", args_.room_version, "1 to 12")->required()->type_name("V");
+    resolve->add_option("--events", args_.event_files, "JSON array of PDUs, each with its event_id")->required();
+    resolve->add_option("--state", args_.state_files, "JSON array of ids of state events; one file a state");
+    resolve->add_flag("--explain", args_.explain, "Tell each step");
+    const auto add_for_sandbox = [&](const char* name, const char* text) {
+      CLI::App* made = add(name, text);
+      made->add_option("--dir", args_.dir, "The sandbox's folder")->type_name("DIR");
+      return made;
+    };
+    CLI::App* graph = add_for_sandbox("graph", "Show how a room's events follow each other");
+    graph->add_option("room", args_.room, "!id, or #alias:server")->required();
+    graph->add_option("--format", args_.format, "text, dot, svg or json")
+        ->check(CLI::IsMember({"text", "dot", "svg", "json"}))
+        ->capture_default_str();
+    graph->add_option("--around", args_.around, "Show the events around this one")->type_name("EVENT");
+    graph->add_option("--most", args_.most, "How many events at most")->capture_default_str();
+    CLI::App* explain = add_for_sandbox("explain", "Tell what was checked of an event, and which rule said no");
+    explain->add_option("event", args_.event, "$id")->required();
+    for (CLI::App* made : {graph, explain}) {
+      made->add_option("--server", args_.server, "As alpha.test; without it, the first that knows it");
+    }
+    add_for_sandbox("diff", "Tell in what the servers differ about a room")
+        ->add_option("room", args_.room, "!id, or #alias:server")
+        ->required();
   }
 
   // For run.sh, and for this program itself.

@@ -23,8 +23,19 @@ struct Arguments {
 
   std::string user;      // chat, register
   std::string server;    // chat, register
-  std::string room;      // chat
+  std::string room;      // chat; room graph, diff
   std::string password;  // register
+
+  // room
+  std::string subcommand;
+  std::string room_version;              // resolve
+  std::vector<std::string> event_files;  // resolve
+  std::vector<std::string> state_files;  // resolve
+  bool explain = false;                  // resolve
+  std::string format = "text";           // graph
+  std::string around;                    // graph: an event
+  std::size_t most = 200;                // graph
+  std::string event;                     // explain
 
   std::vector<std::string> client_words;  // client
   std::string how_called = "skerry";      // welcome: what a user types to run this program

@@ -11,15 +11,14 @@ constexpr std::size_t most_events = 100'000;  // in one answer, whatever the cal
 
 }  // namespace
 
-Result<StoredEvent> SqliteRoomStore::stored_event(const Query& query) {
+Result<StoredEvent> event_of_row(const Query& query, EventPtr known) {
   StoredEvent stored;
-  const auto id = stored_id<EventId>(query.text(0));
-  stored.event = events_.find(id);
+  stored.event = std::move(known);
   if (!stored.event) {
+    const auto id = stored_id<EventId>(query.text(0));
     auto event = Event::from_stored(id, query.text(1));
     if (!event) return fail(ErrorCode::storage, "a damaged event in the database: " + id.str());
     stored.event = std::move(*event);
-    events_.put(stored.event);
   }
   constexpr Verdict verdicts[] = {Verdict::accepted, Verdict::soft_failed, Verdict::rejected};
   stored.judgement.verdict = verdicts[std::clamp<std::int64_t>(query.integer(2), 0, 2)];
@@ -33,6 +32,14 @@ Result<StoredEvent> SqliteRoomStore::stored_event(const Query& query) {
   if (!query.is_null(11)) stored.redacted_by = stored_id<EventId>(query.text(11));
   if (!query.is_null(12)) stored.transaction_id = query.text(12);
   if (!query.is_null(13)) stored.transaction_device = query.text(13);
+  return stored;
+}
+
+Result<StoredEvent> SqliteRoomStore::stored_event(const Query& query) {
+  EventPtr known = events_.find(stored_id<EventId>(query.text(0)));
+  const bool is_new = !known;
+  auto stored = event_of_row(query, std::move(known));
+  if (stored && is_new) events_.put(stored->event);
   return stored;
 }
 

@@ -29,6 +29,8 @@ std::vector<IdType> ids(Query& query) {
   return list;
 }
 
+}  // namespace
+
 std::vector<EventId> split_heads(const std::string& text) {
   std::vector<EventId> heads;
   for (std::size_t start = 0; start < text.size();) {
@@ -38,8 +40,6 @@ std::vector<EventId> split_heads(const std::string& text) {
   }
   return heads;
 }
-
-}  // namespace
 
 Result<StreamPosition> SqliteRoomStore::save_stripped_invite(StrippedInvite invite) {
   return writer_.run([invite = std::move(invite)](WriteContext& context) -> Result<StreamPosition> {

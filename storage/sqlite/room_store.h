@@ -87,6 +87,12 @@ class SqliteRoomStore final : public RoomStore {
   "event_id, json, verdict, rule, reason, outlier, position, depth, place, state_before, state_after, redacted_by, " \
   "transaction_id, transaction_device"
 
+// `known` is that row's event when it is at hand already. Errors: storage.
+Result<StoredEvent> event_of_row(const Query& query, EventPtr known);
+
+// Row's `heads`: event ids, separated by blanks.
+std::vector<EventId> split_heads(const std::string& text);
+
 // Ids that this program stored itself and that therefore parse.
 template <class IdType>
 IdType stored_id(const std::string& text) {

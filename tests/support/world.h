@@ -64,7 +64,7 @@ class World {
   void unblock(const std::string& server) { command("unblock", server); }
   // To the server's process, as it is now: SIGSTOP, SIGCONT.
   void signal(const std::string& server, int number);
-  const sandbox::SandboxStatus& status() const { return sandbox_.status; }  // as it was at first
+  const sandbox::SandboxStatus& status() const { return sandbox_.status; }
   const sandbox::Folder& folder() const { return folder_; }
   sandbox::Web& web() { return *web_; }
 
