@@ -76,11 +76,17 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
     }
   }
 
+  // What a request holds until it is answered.
+  struct Place {
+    std::shared_ptr<void> held;
+  };
   struct Pending {
-    Pending(const Route& row, Call made, Reply answer) : route(row), call(std::move(made)), reply(std::move(answer)) {}
+    Pending(const Route& row, Call made, Reply answer, std::shared_ptr<Place> its_place)
+        : route(row), call(std::move(made)), reply(std::move(answer)), place(std::move(its_place)) {}
     const Route& route;
     Call call;
     Reply reply;
+    std::shared_ptr<Place> place;  // null where none is counted
     bool key_was_fetched = false;
   };
   using PendingPtr = std::shared_ptr<Pending>;
@@ -102,6 +108,15 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
     if (side == Side::both || listener < 0 || static_cast<std::size_t>(listener) >= listeners.size()) return true;
     const ListenerConfig& config = listeners[static_cast<std::size_t>(listener)];
     return side == Side::client ? config.client_api : config.federation_api;
+  }
+
+  // The same responder, which gives the place up before it answers: whoever has the answer may ask again.
+  static net::Responder giving_up(std::shared_ptr<Place> place, net::Responder responder) {
+    auto inner = std::make_shared<net::Responder>(std::move(responder));
+    return net::Responder([place = std::move(place), inner](net::HttpResponse response) {
+      place->held.reset();
+      inner->respond(std::move(response));
+    });
   }
 
   void post(const PendingPtr& pending) {
@@ -126,7 +141,11 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
         ready = parse_body(route, call);
         break;
       case Access::user:
-        ready = authenticate_user(call).and_then([&] { return parse_body(route, call); });
+        ready = authenticate_user(call);
+        if (!ready) break;
+        pending->place->held = services.rate_limiter.begin_request(call.caller->user);
+        if (!pending->place->held) return pending->reply.limited(std::chrono::seconds(1));
+        ready = parse_body(route, call);
         break;
       case Access::server: {
         auto auth = federation::parse_request_auth(
@@ -221,6 +240,10 @@ void Dispatcher::handle(net::HttpRequest request, net::Responder responder) {
     const bool found = match.kind == net::Router::Match::Kind::found;
     responder = impl_->services.metrics->counted(std::move(responder), found ? match.row : routes().size());
   }
+  auto place = std::make_shared<Impl::Place>();
+  if (match.kind == net::Router::Match::Kind::found && routes()[match.row].access == Access::user) {
+    responder = Impl::giving_up(place, std::move(responder));
+  }
   Reply reply(std::move(responder), side != Side::federation);
   if (!impl_->serves(request.listener, side)) return reply.error({ErrorCode::unrecognized, "no such endpoint here"});
   if (request.method == "OPTIONS" && side != Side::federation) return reply.json(Json::object());
@@ -243,7 +266,7 @@ void Dispatcher::handle(net::HttpRequest request, net::Responder responder) {
   call.transaction_path = transaction_path(route.path, match.parameters);
   call.parameters = std::move(match.parameters);
   call.request = std::move(request);
-  impl_->post(std::make_shared<Impl::Pending>(route, std::move(call), std::move(reply)));
+  impl_->post(std::make_shared<Impl::Pending>(route, std::move(call), std::move(reply), std::move(place)));
 }
 
 std::size_t Dispatcher::body_limit(const net::HttpRequest& head) {

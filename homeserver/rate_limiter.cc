@@ -11,6 +11,7 @@ namespace skerry::homeserver {
 namespace {
 
 constexpr std::size_t buckets_at_most = 10'000;
+constexpr int requests_at_once = 100;  // of one user
 
 // One kind of limit: a bucket per key. The bucket used longest ago makes room for a new one.
 class Buckets {
@@ -58,6 +59,28 @@ class Buckets {
   std::unordered_map<std::string, std::list<Bucket>::iterator> by_key_;
 };
 
+// Requests under way, by user.
+class InFlight : public std::enable_shared_from_this<InFlight> {
+ public:
+  std::shared_ptr<void> begin(const UserId& user) {
+    std::scoped_lock lock(mutex_);
+    int& count = requests_[user];
+    if (count >= requests_at_once) return nullptr;
+    ++count;
+    return {static_cast<void*>(this), [self = shared_from_this(), user](void*) { self->end(user); }};
+  }
+
+ private:
+  void end(const UserId& user) {
+    std::scoped_lock lock(mutex_);
+    const auto found = requests_.find(user);
+    if (--found->second == 0) requests_.erase(found);
+  }
+
+  std::mutex mutex_;
+  std::unordered_map<UserId, int> requests_;
+};
+
 }  // namespace
 
 struct RateLimiter::Impl {
@@ -88,6 +111,7 @@ struct RateLimiter::Impl {
   Buckets federation;
   Buckets invite_by_server;
   Buckets invite_of_user;
+  const std::shared_ptr<InFlight> in_flight = std::make_shared<InFlight>();
 };
 
 RateLimiter::RateLimiter(net::Clock& clock, Config::RateLimits limits) : impl_(std::make_shared<Impl>(clock, limits)) {}
@@ -113,6 +137,11 @@ RateLimiter::Wait RateLimiter::federation(const ServerName& origin) {
 RateLimiter::Wait RateLimiter::invite(const ServerName& origin, const UserId& invited) {
   if (auto wait = impl_->take(impl_->invite_by_server, origin.str())) return wait;
   return impl_->take(impl_->invite_of_user, invited.str());
+}
+
+std::shared_ptr<void> RateLimiter::begin_request(const UserId& user) {
+  if (!impl_->enabled) return impl_;
+  return impl_->in_flight->begin(user);
 }
 
 }  // namespace skerry::homeserver

@@ -27,6 +27,10 @@ class RateLimiter {
   Wait federation(const ServerName& origin);
   Wait invite(const ServerName& origin, const UserId& invited);
 
+  // Counts a request of the user in, until what comes back is dropped. Null when the user waits for 100 answers
+  // already.
+  std::shared_ptr<void> begin_request(const UserId& user);
+
  private:
   struct Impl;
   std::shared_ptr<Impl> impl_;

@@ -1,4 +1,5 @@
 // Rate limits of a real server, and what it holds when thousands are connected.
+#include <chrono>
 #include <memory>
 #include <sys/resource.h>
 #include <vector>
@@ -83,6 +84,33 @@ TEST_CASE("limits that are switched off limit nothing") {
   const std::string room = alice.post(std::string(v3) + "/createRoom").json.at("room_id").get<std::string>();
   const std::string path = std::string(v3) + "/rooms/" + net::percent_encode(room) + "/send/m.room.message/";
   for (int i = 0; i < 20; ++i) CHECK(alice.put(path + std::to_string(i), {{"body", "again"}}).status == 200);
+}
+
+TEST_CASE("one user waits for a hundred answers at once and no more and others wait as well") {
+  HomeserverOptions options;
+  options.rate_limits = true;
+  HomeserverProcess server(options);
+  const Api alice = Api(server.url()).register_user("alice");
+  const std::string since = alice.get(std::string(v3) + "/sync").json.at("next_batch").get<std::string>();
+  const std::string request = "GET /_matrix/client/v3/sync?timeout=60000&since=" + since +
+                              " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + alice.access_token() + "\r\n\r\n";
+  std::vector<std::unique_ptr<net::RawSocket>> waiting;
+  for (int i = 0; i < 100; ++i) {
+    waiting.push_back(std::make_unique<net::RawSocket>(server.port()));
+    waiting.back()->write(request);
+  }
+  // The hundred are on their way: soon there is no place left.
+  const auto status_becomes = [&](int wanted) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < deadline) {
+      const Answer answer = alice.get(std::string(v3) + "/account/whoami");
+      if (answer.status == 429) CHECK(answer.json.at("retry_after_ms") == 1'000);
+      if (answer.status == wanted) return true;
+    }
+    return false;
+  };
+  CHECK(status_becomes(429));
+  CHECK(Api(server.url()).get("/_matrix/client/versions").status == 200);
 }
 
 TEST_CASE("others are served while ten thousand connections are idle") {
