@@ -92,15 +92,17 @@ const RoomRules* Engine::rules_of(const RoomId& room) {
   return rules;
 }
 
-// What an accepted event of the live stream does to heads, current state and residents.
-Result<void> Engine::extend(const std::shared_ptr<Room>& room, const Placed& placed, Prepared& prepared) {
+// What an accepted event of the live stream does to heads, current state and residents. One that comes late is no head,
+// but those that it names are none any more either.
+Result<void> Engine::extend(const std::shared_ptr<Room>& room, const Placed& placed, Standing standing,
+                            Prepared& prepared) {
   const Event& event = *placed.event;
   std::vector<Head> heads;
   for (const auto& head : room->heads) {
     const auto& prev = event.prev_events();
     if (std::find(prev.begin(), prev.end(), head.id) == prev.end()) heads.push_back(head);
   }
-  heads.push_back(Head{event.id(), event.depth(), placed.after});
+  if (standing == Standing::newest || heads.empty()) heads.push_back(Head{event.id(), event.depth(), placed.after});
 
   std::vector<RoomState> forks;
   for (const auto& head : heads) forks.push_back(head.after);
@@ -185,9 +187,8 @@ Result<Engine::Prepared> Engine::prepare(const std::shared_ptr<Room>& room, Plac
   if (placed.judgement.verdict == Verdict::accepted) {
     const bool is_ours = placed.event->sender().server() == context.us;
     redact(*room, placed, is_ours && options.standing == Standing::newest, commit);
-    if (options.standing == Standing::late) prepared.concerned = room->residents.local_users();
-    if (options.standing == Standing::newest) {
-      if (auto extended = extend(room, placed, prepared); !extended) {
+    if (options.standing != Standing::history) {
+      if (auto extended = extend(room, placed, options.standing, prepared); !extended) {
         room->forget(placed.event->id());
         return tl::make_unexpected(extended.error());
       }

@@ -24,7 +24,7 @@ namespace skerry::homeserver {
 // Where an event goes in its room.
 enum class Standing {
   newest,  // behind what is here: a head, and part of the current state
-  late,    // others here build on it already: neither head nor current state, but new to our users
+  late,    // others here build on it already: no head, but new to our users
   history  // the same, of a time when none of our users was in the room: not in the live stream either
 };
 
@@ -83,7 +83,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
     std::list<RoomId>::iterator used;
   };
   void shrink();
-  Result<void> extend(const std::shared_ptr<Room>& room, const Placed& placed, Prepared& prepared);
+  Result<void> extend(const std::shared_ptr<Room>& room, const Placed& placed, Standing standing, Prepared& prepared);
   void redact(Room& room, const Placed& placed, bool is_new, storage::EventCommit& commit);
 
   RoomTurns turns_;

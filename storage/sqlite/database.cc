@@ -72,6 +72,17 @@ class SqliteDatabase final : public Database {
   Writer writer_;  // ends first: its last jobs speak to the stores
 };
 
+// What is in a new folder survives a power loss only if the folder does: SQLite sees to what is in it, not to itself.
+Result<void> sync_new_folder(const std::string& folder) {
+  const std::string above = std::filesystem::absolute(folder).parent_path().string();
+  const int descriptor = open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = descriptor >= 0 && fsync(descriptor) == 0;
+  const std::string why = std::strerror(errno);
+  if (descriptor >= 0) close(descriptor);
+  if (!synced) return fail(ErrorCode::storage, "cannot write " + above + " to the disk: " + why);
+  return {};
+}
+
 std::int64_t number(Connection& connection, const char* sql) {
   Query query(connection, sql);
   return query.next() && !query.is_null(0) ? query.integer(0) : 0;
@@ -82,7 +93,12 @@ Result<std::unique_ptr<Database>> open_locked(const std::string& folder, const S
   const int created =
       open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);  // with these rights from the first byte on
   if (created < 0) return fail(ErrorCode::storage, "cannot write " + file + ": " + std::strerror(errno));
+  struct stat about {};
+  const bool is_new = fstat(created, &about) != 0 || about.st_size == 0;
   close(created);
+  if (is_new) {
+    if (auto synced = sync_new_folder(folder); !synced) return tl::make_unexpected(synced.error());
+  }
   auto connection = std::make_unique<Connection>(file, Connection::Mode::write);
   if (auto migrated = migrate(*connection); !migrated)
     return fail(ErrorCode::storage, file + ": " + migrated.error().text);

@@ -12,6 +12,7 @@
 #include "net/log.h"
 #include "tests/crash/agreement.h"
 #include "tests/crash/faults.h"
+#include "tests/crash/graph.h"
 #include "tests/crash/sender.h"
 #include "tests/crash/watcher.h"
 
@@ -103,6 +104,7 @@ int run(const Options& options) {
   std::vector<const Account*> witnesses;
   for (std::size_t i = 0; i < names.size(); ++i) witnesses.push_back(accounts[names.size() + i].get());
   const std::size_t events = check_agreement(witnesses, rooms, ledger, deadline);
+  check_databases(world, ledger);
 
   for (const std::string& finding : ledger.findings()) std::cout << "  " << finding << "\n";
   std::cout << (ledger.finding_count() == 0 ? "good: " : "NOT GOOD: ") << faults.kills << " kills, " << faults.cuts

@@ -1,0 +1,57 @@
+// Events that come late, or whose sender cannot be asked for what they need: none is skipped, none is shown twice.
+#include <catch2/catch.hpp>
+
+#include "tests/homeserver/rooms_world.h"
+
+using namespace skerry;
+using namespace skerry::test;
+
+TEST_CASE("an event whose sender cannot be asked for what it needs is put off and not skipped") {
+  World world;
+  TestServer& alpha = world.add("alpha.test");
+  TestServer& bravo = world.add("bravo.test");
+  const UserId alice = alpha.user("alice");
+  const RoomId room = alpha.create("12", alice).value();
+  REQUIRE(bravo.membership().join(bravo.user("bob"), room, {alpha.name()}, "{}"));
+  world.deliver();
+  REQUIRE(alpha.say(room, alice, "did not come"));
+  const EventId next = alpha.say(room, alice, "came").value();
+  const Json pdu = alpha.event(next)->event->pdu();
+
+  world.cut(alpha.name(), bravo.name());
+  const auto cut_off = bravo.receive(alpha.name(), pdu);
+  CHECK(cut_off.put_off);
+  CHECK(cut_off.event == next);
+  CHECK_FALSE(bravo.event(next));
+  world.mend();
+  const auto outcome = bravo.receive(alpha.name(), pdu);
+  CHECK_FALSE(outcome.put_off);
+  CHECK(outcome.judgement.verdict == Verdict::accepted);
+  CHECK(bravo.bodies(room) == std::vector<std::string>{"did not come", "came"});
+}
+
+TEST_CASE("what comes late and lies behind what others built is new to those who were in the room") {
+  World world;
+  TestServer& alpha = world.add("alpha.test");
+  TestServer& bravo = world.add("bravo.test");
+  const UserId alice = alpha.user("alice");
+  const RoomId room = alpha.create("12", alice).value();
+  REQUIRE(alpha.say(room, alice, "before bob came"));
+  REQUIRE(bravo.membership().join(bravo.user("bob"), room, {alpha.name()}, "{}"));
+  world.deliver();
+  std::set<EventId> lost;
+  constexpr int count = 600;  // more than a gap is filled with
+  for (int i = 0; i < count; ++i) lost.insert(alpha.say(room, alice, std::to_string(i)).value());
+  REQUIRE(alpha.say(room, alice, "last"));
+  world.deliver(alpha, bravo, lost);
+  REQUIRE(bravo.bodies(room).size() < count);
+
+  for (const EventId& id : lost) {
+    CHECK(bravo.receive(alpha.name(), alpha.event(id)->event->pdu()).judgement.verdict == Verdict::accepted);
+  }
+  const auto bodies = bravo.bodies(room);
+  CHECK(std::set(bodies.begin(), bodies.end()).size() == count + 1);  // each one, and nothing of before
+  CHECK(bodies.size() == count + 1);
+  CHECK(bravo.heads(room) == alpha.heads(room));
+  CHECK(bravo.state(room) == alpha.state(room));
+}
