@@ -94,16 +94,16 @@ int run(const Options& options) {
   std::cout << "all servers are back after " << seconds_since(began) << " s" << std::endl;
 
   const auto sent = ledger.sent();
-  const auto deadline = Steady::now() + agreement_patience;
   for (std::size_t i = 0; i < watchers.size(); ++i) {
-    const auto unseen = watchers[i]->wait_for_all(sent, deadline);
+    const auto unseen = watchers[i]->wait_for_all(sent, agreement_patience);
     if (unseen.empty()) continue;
     ledger.finding(accounts[i]->user_id() + " did not see " + std::to_string(unseen.size()) + " events in /sync, as " +
                    unseen.front().event + " of " + unseen.front().room);
   }
   std::vector<const Account*> witnesses;
   for (std::size_t i = 0; i < names.size(); ++i) witnesses.push_back(accounts[names.size() + i].get());
-  const std::size_t events = check_agreement(witnesses, rooms, ledger, deadline);
+  const std::size_t events = check_agreement(witnesses, rooms, ledger, Steady::now() + agreement_patience);
+  std::cout << "they agree, or not, after " << seconds_since(began) << " s" << std::endl;
   check_databases(world, ledger);
 
   for (const std::string& finding : ledger.findings()) std::cout << "  " << finding << "\n";

@@ -83,15 +83,17 @@ void Watcher::take_timeline(const std::string& room, const Json& timeline) {
   }
 }
 
-std::vector<Sent> Watcher::wait_for_all(const std::vector<Sent>& sent, Steady::time_point deadline) {
+std::vector<Sent> Watcher::wait_for_all(const std::vector<Sent>& sent, std::chrono::seconds patience) {
   std::unique_lock lock(mutex_);
   std::vector<Sent> unseen = sent;
-  const auto all_seen = [&] {
-    std::erase_if(unseen, [&](const Sent& one) { return seen_.contains(one.event); });
-    return unseen.empty();
-  };
-  changed_.wait_until(lock, deadline, all_seen);
-  return unseen;
+  for (;;) {
+    const std::size_t before = unseen.size();
+    const bool progressed = changed_.wait_until(lock, Steady::now() + patience, [&] {
+      std::erase_if(unseen, [&](const Sent& one) { return seen_.contains(one.event); });
+      return unseen.size() < before || unseen.empty();
+    });
+    if (unseen.empty() || !progressed) return unseen;
+  }
 }
 
 }  // namespace skerry::crash

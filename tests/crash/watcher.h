@@ -23,8 +23,8 @@ class Watcher {
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  // Those of `sent` that were not seen until the deadline.
-  std::vector<Sent> wait_for_all(const std::vector<Sent>& sent, std::chrono::steady_clock::time_point deadline);
+  // Those of `sent` that were not seen when nothing more of them was seen for that long.
+  std::vector<Sent> wait_for_all(const std::vector<Sent>& sent, std::chrono::seconds patience);
 
  private:
   void run();
