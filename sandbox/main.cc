@@ -1,6 +1,7 @@
 // skerry: a small internet of homeservers on one machine.
 #include <iostream>
 
+#include "bench/bench.h"
 #include "net/log.h"
 #include "sandbox/cli/commands.h"
 #include "sandbox/world/supervisor.h"
@@ -13,11 +14,18 @@ int main(int argc, char** argv) {
     SupervisorOptions options;
     options.folder = choose_folder(arguments.dir);
     options.servers = arguments.servers.value_or(1);
-    options.direct = arguments.direct;
+    options.traits = {arguments.direct, arguments.cheap_passwords};
     options.ephemeral = arguments.ephemeral;
     options.starter = arguments.starter;
     return run_supervisor(options);
   }
   skerry::log::set_level(skerry::log::Level::off);  // stderr is for this program's own words
+  if (arguments.command == "bench") {
+    const auto done =
+        skerry::bench::run({arguments.target, arguments.names, arguments.quick, arguments.json}, std::cout);
+    if (done) return 0;
+    std::cerr << "skerry: " << done.error().text << "\n";
+    return 1;
+  }
   return run_command(arguments);
 }

@@ -37,6 +37,7 @@ class Parser {
     add_server_commands();
     add_people_commands();
     add_room_commands();
+    add_bench_command();
     add_internal_commands();
   }
 
@@ -117,6 +118,19 @@ class Parser {
     client->footer(client_footer);
   }
 
+  void add_bench_command() {
+    CLI::App* bench = app_.add_subcommand("bench", "Measure a homeserver, beside the limits of this machine");
+    bench->add_option("groups", args_.names,
+                      "sends sync growth start memory waiting federation joins; without any: all");
+    bench
+        ->add_option("--target", args_.target,
+                     "Load this homeserver instead of our own: sends, sync, growth; its "
+                     "registration must be open and its rate limits off")
+        ->type_name("URL");
+    bench->add_flag("--quick", args_.quick, "Small numbers: whether it works, not how fast");
+    bench->add_flag("--json", args_.json, "Print JSON, an object a line");
+  }
+
   void add_room_commands() {
     CLI::App* room = app_.add_subcommand("room", "Look into a room: its state, its events, why it is as it is");
     room->require_subcommand(1);
@@ -161,6 +175,7 @@ class Parser {
     supervise->group("");
     supervise->add_option("--servers", args_.servers)->required();
     supervise->add_flag("--direct", args_.direct);
+    supervise->add_flag("--cheap-passwords", args_.cheap_passwords);
     supervise->add_flag("--ephemeral", args_.ephemeral);
     supervise->add_option("--starter", args_.starter);
   }

@@ -15,6 +15,7 @@ struct Arguments {
 
   std::optional<std::size_t> servers;  // up, supervise
   bool direct = false;                 // up, supervise
+  bool cheap_passwords = false;        // supervise
 
   std::vector<std::string> names;  // kill, start, block, unblock: servers
   std::string name;                // logs: a server or "supervisor"
@@ -25,6 +26,9 @@ struct Arguments {
   std::string server;    // chat, register
   std::string room;      // chat; room graph, diff
   std::string password;  // register
+
+  std::string target;  // bench; its groups are `names`
+  bool quick = false;  // bench
 
   // room
   std::string subcommand;

@@ -33,7 +33,7 @@ Result<void> up_command(const Arguments& args) {
   UpOptions options;
   options.folder = choose_folder(args.dir);
   options.servers = args.servers;
-  options.direct = args.direct;
+  options.traits.direct = args.direct;
   const auto began = std::chrono::steady_clock::now();
   const auto sandbox = bring_up(options);
   if (!sandbox) return tl::make_unexpected(sandbox.error());

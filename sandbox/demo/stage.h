@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "sandbox/demo/own_sandbox.h"
+#include "sandbox/world/own_sandbox.h"
 #include "sandbox/demo/story.h"
 #include "sandbox/lab/pairs.h"
 #include "sandbox/people/person.h"

@@ -147,7 +147,8 @@ class Starting {
                                       std::to_string(servers),
                                       "--starter",
                                       std::to_string(other.get())};
-    if (options.direct) words.emplace_back("--direct");
+    if (options.traits.direct) words.emplace_back("--direct");
+    if (options.traits.cheap_passwords) words.emplace_back("--cheap-passwords");
     if (options.tied) words.emplace_back("--ephemeral");
     auto spawned = spawn_daemon(words, options.folder.supervisor_log(), other.get());
     if (!spawned) return tl::make_unexpected(spawned.error());
@@ -193,7 +194,7 @@ Result<Sandbox> find(const UpOptions& options, Controller& controller) {
   if (options.servers && *options.servers != status->servers.size()) {
     return differs("with " + std::to_string(status->servers.size()) + " servers");
   }
-  if (options.direct && !status->direct) return differs("with a gateway");
+  if (options.traits.direct && !status->direct) return differs("with a gateway");
   std::vector<std::string> expected;
   for (const ServerStatus& server : status->servers) {
     if (!server.pid) {

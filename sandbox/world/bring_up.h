@@ -4,13 +4,14 @@
 #include <optional>
 
 #include "sandbox/world/controller.h"
+#include "sandbox/world/plan.h"
 
 namespace skerry::sandbox {
 
 struct UpOptions {
   Folder folder;
   std::optional<std::size_t> servers;  // absent: as many as the last time, 3 in a new folder
-  bool direct = false;
+  ServerTraits traits;
   // The sandbox ends with the holder of `Sandbox::tie`, and its folder's contents go with it.
   bool tied = false;
   std::string program;  // path of skerry; empty: this program

@@ -111,17 +111,17 @@ Zone Plan::zone() const {
   return zone;
 }
 
-Result<Plan> make_plan(const Folder& folder, std::size_t servers, bool direct) {
+Result<Plan> make_plan(const Folder& folder, std::size_t servers, const ServerTraits& traits) {
   const Remembered before = remembered(folder);
   Plan plan;
   auto slot = take_slot(before.slot);
   if (!slot) return tl::make_unexpected(slot.error());
   plan.slot = std::move(*slot);
-  plan.direct = direct;
+  plan.traits = traits;
   const int number = plan.slot.number;
   for (std::size_t i = 0; i < servers; ++i) {
     const std::string own = own_address(number, i);
-    plan.servers.push_back({server_name(i), own, direct ? own : gateway_address(number, i)});
+    plan.servers.push_back({server_name(i), own, traits.direct ? own : gateway_address(number, i)});
   }
   const bool expected = before.slot == number;
   const Ports wanted = expected ? before.ports : Ports{};
@@ -162,6 +162,7 @@ std::string homeserver_config(const Plan& plan, const ServerPlan& server, const 
   listener(plan.ports.https, true, true, false);
   text << "\n[well_known]\nclient_url = " << toml_text(plan.client_url(server)) << "\n"
        << "\n[registration]\nopen = true\n"
+       << (plan.traits.cheap_passwords ? "\n[passwords]\nmemory_mib = 1\npasses = 1\n" : "")
        << "\n[rate_limits]\nenabled = false\n"
        << "\n[federation]\nsystem_store = false\nca_files = [" << toml_text(folder.ca_file()) << "]\n"
        << "allowed_private_ranges = [\"127.0.0.0/8\"]\nbind_address = " << toml_text(server.own) << "\n"

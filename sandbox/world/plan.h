@@ -10,6 +10,12 @@
 
 namespace skerry::sandbox {
 
+// How all servers of a sandbox are.
+struct ServerTraits {
+  bool direct = false;           // without the gateway
+  bool cheap_passwords = false;  // hashed at little cost, which makes thousands of accounts in seconds: for measuring
+};
+
 struct ServerPlan {
   std::string name;
   std::string own;      // where the process listens, and from where it calls others
@@ -19,7 +25,7 @@ struct ServerPlan {
 struct Plan {
   Slot slot;
   Ports ports;
-  bool direct = false;
+  ServerTraits traits;
   std::vector<ServerPlan> servers;
 
   std::string client_url(const ServerPlan& server) const;
@@ -29,7 +35,7 @@ struct Plan {
 };
 
 // Takes a slot and ports; the last time's where they are free. Errors: storage.
-Result<Plan> make_plan(const Folder& folder, std::size_t servers, bool direct);
+Result<Plan> make_plan(const Folder& folder, std::size_t servers, const ServerTraits& traits);
 // For the next time.
 Result<void> remember_plan(const Folder& folder, const Plan& plan);
 // How many servers there were the last time; 0 when there was none.

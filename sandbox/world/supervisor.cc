@@ -131,7 +131,7 @@ Result<void> Supervisor::start() {
     return fail(ErrorCode::storage, "another sandbox is running in " + folder_.path);
   }
   raise_descriptor_limit();
-  auto plan = make_plan(folder_, options_.servers, options_.direct);
+  auto plan = make_plan(folder_, options_.servers, options_.traits);
   if (!plan) return tl::make_unexpected(plan.error());
   plan_ = std::move(*plan);
   if (auto remembered = remember_plan(folder_, plan_); !remembered) return remembered;
@@ -142,7 +142,7 @@ Result<void> Supervisor::start() {
   if (!dns) return tl::make_unexpected(dns.error());
   dns_ = std::move(*dns);
   dns_address_ = dns_address(plan_.slot.number) + ":" + std::to_string(dns_->port());
-  if (!options_.direct) {
+  if (!options_.traits.direct) {
     io_ = std::make_unique<net::Io>(io_threads);
     auto gateway = Gateway::start(*io_, plan_);
     if (!gateway) return tl::make_unexpected(gateway.error());
@@ -338,7 +338,7 @@ SandboxStatus Supervisor::status() const {
   status.ca_file = folder_.ca_file();
   status.dns_address = dns_address_;
   status.supervisor_pid = ::getpid();
-  status.direct = options_.direct;
+  status.direct = options_.traits.direct;
   status.https_port = plan_.ports.https;
   for (const Server& server : servers_) {
     ServerStatus entry;

@@ -5,13 +5,14 @@
 #include <string>
 
 #include "sandbox/world/layout.h"
+#include "sandbox/world/plan.h"
 
 namespace skerry::sandbox {
 
 struct SupervisorOptions {
   Folder folder;
   std::size_t servers = 3;
-  bool direct = false;
+  ServerTraits traits;
   bool ephemeral = false;  // the folder's contents are removed at the end
   // A stream socket to whoever wanted this sandbox: told {"ok":true,...} or {"ok":false,"error":...} when the servers
   // were started. When it ends before a line {"keep":true} came, the sandbox is taken down.

@@ -1,4 +1,4 @@
-#include "sandbox/demo/own_sandbox.h"
+#include "sandbox/world/own_sandbox.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -13,7 +13,7 @@ constexpr std::size_t shown_log_lines = 5;
 
 }  // namespace
 
-Result<std::unique_ptr<OwnSandbox>> OwnSandbox::start(std::size_t servers) {
+Result<std::unique_ptr<OwnSandbox>> OwnSandbox::start(std::size_t servers, const ServerTraits& traits) {
   std::error_code error;
   const auto temporary = std::filesystem::temp_directory_path(error);
   std::string root = ((error ? std::filesystem::path("/tmp") : temporary) / "skerry-demo-XXXXXX").string();
@@ -22,6 +22,7 @@ Result<std::unique_ptr<OwnSandbox>> OwnSandbox::start(std::size_t servers) {
   UpOptions options;
   options.folder = own->folder_;
   options.servers = servers;
+  options.traits = traits;
   options.tied = true;
   auto sandbox = bring_up(options);
   if (!sandbox) return tl::make_unexpected(sandbox.error());
@@ -35,6 +36,12 @@ OwnSandbox::~OwnSandbox() {
   if (auto controller = Controller::connect(folder_)) (void)controller->down();
   std::error_code ignored;
   std::filesystem::remove_all(root_, ignored);
+}
+
+Result<SandboxStatus> OwnSandbox::status_now() const {
+  auto controller = Controller::connect(folder_);
+  if (!controller) return tl::make_unexpected(controller.error());
+  return controller->status();
 }
 
 Result<void> OwnSandbox::set_blocked(const std::string& server, bool blocked) {

@@ -12,11 +12,13 @@ namespace skerry::sandbox {
 class OwnSandbox {
  public:
   // Errors: as bring_up().
-  static Result<std::unique_ptr<OwnSandbox>> start(std::size_t servers);
+  static Result<std::unique_ptr<OwnSandbox>> start(std::size_t servers, const ServerTraits& traits = {});
   ~OwnSandbox();
   OwnSandbox(const OwnSandbox&) = delete;
   OwnSandbox& operator=(const OwnSandbox&) = delete;
 
+  // As it is now: memory, processes.
+  Result<SandboxStatus> status_now() const;
   // As it was when it came up; addresses stay.
   const SandboxStatus& status() const { return sandbox_.status; }
   const std::string& url(const std::string& server) const { return status().server(server).client_url; }
