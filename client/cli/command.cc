@@ -1,5 +1,6 @@
 #include "client/cli/command.h"
 
+#include <functional>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -64,13 +65,10 @@ std::string to_user_id(const std::string& typed) {
   return "@" + typed.substr(0, at) + ":" + typed.substr(at + 1);
 }
 
-Outcome<std::string> find_room(Session& session, const std::string& room) {
-  if (room.starts_with('!')) return room;
-  if (room.starts_with('#') && room.find(':') != std::string::npos) {
-    auto id = session.call(api::resolve_alias(room));
-    if (!id) return sorry(SafeText("No room was found at ") + room, id.error());
-    return *id;
-  }
+namespace {
+
+// The ids of one's rooms and invitations that `fits` takes.
+Outcome<std::vector<std::string>> own_rooms(Session& session, const std::function<bool(const Room&)>& fits) {
   api::SyncRequest request;
   request.timeline_limit = 1;
   auto answer = session.call(api::sync(request));
@@ -79,17 +77,39 @@ Outcome<std::string> find_room(Session& session, const std::string& room) {
   const auto look = [&](const auto& update) {
     Room candidate(update.room_id, session.user_id());
     candidate.apply(update);
-    if (candidate.name() == SafeText(room)) found.push_back(update.room_id);
+    if (fits(candidate)) found.push_back(update.room_id);
   };
   for (const auto& update : answer->joined) look(update);
   for (const auto& update : answer->invited) look(update);
-  if (found.empty()) return sorry(SafeText("You have no room named '") + room + "' ('rooms' lists them)");
-  if (found.size() > 1) {
+  return found;
+}
+
+// The server that an alias names may be away: a room that one is in is known all the same.
+Outcome<std::string> find_by_alias(Session& session, const std::string& alias) {
+  auto id = session.call(api::resolve_alias(alias));
+  if (id) return *id;
+  const auto own = own_rooms(session, [&alias](const Room& room) {
+    const RoomEvent* address = room.state_event("m.room.canonical_alias");
+    return address != nullptr && address->text("alias") == alias;
+  });
+  if (own && own->size() == 1) return own->front();
+  return sorry(SafeText("No room was found at ") + alias, id.error());
+}
+
+}  // namespace
+
+Outcome<std::string> find_room(Session& session, const std::string& room) {
+  if (room.starts_with('!')) return room;
+  if (room.starts_with('#') && room.find(':') != std::string::npos) return find_by_alias(session, room);
+  const auto found = own_rooms(session, [&room](const Room& own) { return own.name() == SafeText(room); });
+  if (!found) return tl::make_unexpected(found.error());
+  if (found->empty()) return sorry(SafeText("You have no room named '") + room + "' ('rooms' lists them)");
+  if (found->size() > 1) {
     SafeText text = SafeText("Several rooms are named '") + room + "':";
-    for (const std::string& id : found) text += SafeText(" ") + SafeText(id);
+    for (const std::string& id : *found) text += SafeText(" ") + SafeText(id);
     return sorry(text);
   }
-  return found.front();
+  return found->front();
 }
 
 int run_command(const Arguments& args, net::Io& io, std::ostream& out, std::ostream& err) {

@@ -322,3 +322,20 @@ TEST_CASE("the client runs with the sandbox's sessions and servers") {
   CHECK(run(words({"--account", "@carol:alpha.test", "whoami"})).output.find("@carol:alpha.test") == 0);
   CHECK(run(words({"--account", "@nobody:alpha.test", "whoami"})).status == 1);
 }
+
+TEST_CASE("the client finds a room by its address though the server of that address is away") {
+  const Folder folder;
+  folder.skerry({"up", "--servers", "2"});
+  const auto client = [&](const std::string& account, std::vector<std::string> words) {
+    words.insert(words.begin(), {skerry_program, "client", "--dir", folder.path(), "--account", account});
+    const Ran ran = run(words);
+    INFO(ran.output);
+    CHECK(ran.status == 0);
+  };
+  REQUIRE(folder.skerry({"register", "alice@alpha.test"}).status == 0);
+  REQUIRE(folder.skerry({"register", "bob@bravo.test"}).status == 0);
+  client("alice@alpha.test", {"create", "--public", "--name", "Lobby", "--alias", "lobby"});
+  client("bob@bravo.test", {"join", "#lobby:alpha.test"});
+  REQUIRE(folder.skerry({"block", "alpha"}).status == 0);
+  client("bob@bravo.test", {"send", "#lobby:alpha.test", "still here"});
+}
