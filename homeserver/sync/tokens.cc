@@ -20,7 +20,7 @@ std::string stream_token(storage::StreamPosition position) { return "s" + std::t
 std::optional<storage::StreamPosition> parse_stream_token(std::string_view token) {
   if (token.size() < 2 || token.front() != 's') return std::nullopt;
   auto position = parse_number(token.substr(1));
-  if (!position || *position < 0) return std::nullopt;
+  if (!position || *position < 0 || stream_token(*position) != token) return std::nullopt;  // no zeros before, no "-0"
   return position;
 }
 

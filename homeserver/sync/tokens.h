@@ -12,6 +12,7 @@
 namespace skerry::homeserver {
 
 std::string stream_token(storage::StreamPosition position);
+// Nothing for any text that stream_token() does not write.
 std::optional<storage::StreamPosition> parse_stream_token(std::string_view token);
 
 std::string topological_token(storage::TopologicalPosition position);

@@ -1,7 +1,8 @@
-// A request's first line, "METHOD target": the route table, percent-decoding, the query; and URLs.
-#include <nlohmann/json.hpp>
+// A request's first line, "METHOD target": the router, percent-decoding, the query; and URLs.
+#include <array>
+#include <string>
+#include <vector>
 
-#include "homeserver/routes.h"
 #include "net/http.h"
 #include "net/http_client.h"
 #include "net/router.h"
@@ -12,11 +13,32 @@ using skerry::test::must_hold;
 
 namespace {
 
+struct Row {
+  std::string_view method;
+  std::string_view path;
+};
+// Rows of every shape that the homeserver's table has: it stands for them, so that not all of it has to be built.
+constexpr std::array<Row, 14> rows = {{
+    {"GET", "/_matrix/client/versions"},
+    {"GET", "/.well-known/matrix/server"},
+    {"GET", "/_matrix/client/v3/sync"},
+    {"GET", "/_matrix/client/v3/profile/{userId}"},
+    {"GET", "/_matrix/client/v3/profile/{userId}/{keyName}"},
+    {"GET", "/_matrix/client/v3/rooms/{roomId}/state"},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}"},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/"},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}"},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}"},
+    {"PUT", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled"},
+    {"PUT", "/_matrix/federation/v1/send/{txnId}"},
+    {"PUT", "/_matrix/federation/v2/send_join/{roomId}/{eventId}"},
+    {"GET", "/_matrix/key/v2/query/{serverName}"},
+}};
+
 const net::Router& router() {
   static const auto* made = [] {
     auto* router = new net::Router;
-    const auto& table = homeserver::routes();
-    for (std::size_t row = 0; row < table.size(); ++row) router->add(table[row].method, table[row].path, row);
+    for (std::size_t row = 0; row < rows.size(); ++row) router->add(rows.at(row).method, rows.at(row).path, row);
     return router;
   }();
   return *made;
@@ -48,7 +70,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   must_hold(parts.path.size() + parts.query.size() <= target.size(), "a target is cut, not copied");
   const auto match = router().find(method, parts.path);
   if (match.kind == net::Router::Match::Kind::found) {
-    const auto& route = homeserver::routes().at(match.row);
+    const Row& route = rows.at(match.row);
     must_hold(route.method == method, "a row is found by its method");
     const auto again = router().find(method, filled(route.path, match.parameters));
     must_hold(again.row == match.row && again.parameters == match.parameters, "what was decoded encodes to the same");

@@ -16,7 +16,7 @@ using skerry::test::must_hold;
 
 namespace {
 
-constexpr std::size_t most_events = 48;
+constexpr std::size_t most_events = 32;
 constexpr std::array<const char*, 4> people = {"@a:a.test", "@b:b.test", "@c:c.test", "@d:d.test"};
 
 class Script {
