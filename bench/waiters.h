@@ -23,6 +23,7 @@ class Waiters {
   struct Answer {
     std::chrono::steady_clock::time_point at;
     std::string next_batch;  // empty: refused or broken off
+    std::string failure;     // then: why
   };
   // Waits until all were answered: the answers, in the order of wait(). Forgets them.
   std::vector<Answer> collect();

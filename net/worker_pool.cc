@@ -83,11 +83,15 @@ WorkerPool::WorkerPool(std::string name, int max_threads, std::size_t max_queued
 
 WorkerPool::~WorkerPool() { stop(); }
 
-bool WorkerPool::post(std::function<void()> task) {
+bool WorkerPool::post(std::function<void()> task) { return add(std::move(task), true); }
+
+bool WorkerPool::post_admitted(std::function<void()> task) { return add(std::move(task), false); }
+
+bool WorkerPool::add(std::function<void()> task, bool bounded) {
   std::vector<std::thread> to_join;
   {
     std::scoped_lock lock(impl_->mutex);
-    if (impl_->stopped || impl_->queue.size() >= impl_->max_queued) return false;
+    if (impl_->stopped || (bounded && impl_->queue.size() >= impl_->max_queued)) return false;
     const bool more = static_cast<std::size_t>(impl_->idle) <= impl_->queue.size();
     if (more && impl_->running < impl_->max_threads && !impl_->start_thread() && impl_->running == 0) return false;
     impl_->queue.push_back(std::move(task));

@@ -17,10 +17,15 @@ class WorkerPool {
 
   // False when the queue is full or the pool was stopped: the task is then destroyed unrun. Thread-safe.
   bool post(std::function<void()> task);
+  // The same for what was let in before and goes on now, such as a request that waited: the queue's bound does not count,
+  // since what bounds the requests bounds these as well. False when the pool was stopped.
+  bool post_admitted(std::function<void()> task);
   // Drops what waits, lets what runs end, joins. Idempotent.
   void stop();
 
  private:
+  bool add(std::function<void()> task, bool bounded);
+
   struct Impl;
   std::shared_ptr<Impl> impl_;
 };

@@ -58,7 +58,7 @@ class WaitingSync : public std::enable_shared_from_this<WaitingSync> {
   void resume() {
     waiting_ = false;
     // When the pool has stopped, the task is dropped, and this and the reply with it.
-    (void)services_.local.post([self = shared_from_this()] { self->step(); });
+    (void)services_.local.post_admitted([self = shared_from_this()] { self->step(); });
   }
 
   Services& services_;

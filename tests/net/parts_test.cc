@@ -111,9 +111,11 @@ TEST_CASE("a worker pool runs what it took and drops what waits when it stops") 
   std::atomic<int> late = 0;
   for (int i = 0; i < 3; ++i) CHECK(pool.post([&] { ++late; }));
   CHECK_FALSE(pool.post([&] { ++late; }));
+  CHECK(pool.post_admitted([&] { ++late; }));  // what was let in goes on however many wait
   go.set_value();
   pool.stop();
   CHECK_FALSE(pool.post([] {}));
+  CHECK_FALSE(pool.post_admitted([] {}));
 }
 
 TEST_CASE("a worker pool grows to its bound and survives tasks that throw") {
