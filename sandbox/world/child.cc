@@ -3,6 +3,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <fstream>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,6 +33,10 @@ Result<Prepared> prepare(const std::vector<std::string>& arguments, const std::s
   return prepared;
 }
 
+// Libraries open descriptors that outlive exec: a connection held in another process, too, would not end when it is
+// closed here, and who waits on it would wait in vain.
+void keep_descriptors() { ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC); }
+
 [[noreturn]] void become(const Prepared& prepared) {
   sigset_t none;
   ::sigemptyset(&none);
@@ -55,6 +60,7 @@ Result<pid_t> spawn_child(const std::vector<std::string>& arguments, const std::
   if (child > 0) return child;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // it ended before the line above
+  keep_descriptors();
   become(*prepared);
 }
 
@@ -66,6 +72,7 @@ Result<void> spawn_daemon(const std::vector<std::string>& arguments, const std::
   if (child == 0) {
     ::setsid();
     if (::fork() != 0) ::_exit(0);
+    keep_descriptors();
     ::fcntl(inherited, F_SETFD, 0);
     if (::chdir("/") != 0) ::_exit(127);
     become(*prepared);

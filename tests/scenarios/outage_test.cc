@@ -1,5 +1,7 @@
 // Servers that are killed or cut off, and what is known afterwards.
 #include <algorithm>
+#include <filesystem>
+#include <set>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -21,7 +23,38 @@ std::vector<std::string> last(const std::vector<std::string>& all, std::size_t c
   return {all.end() - static_cast<std::ptrdiff_t>(std::min(count, all.size())), all.end()};
 }
 
+// What /proc says of a process's sockets.
+std::set<std::string> sockets_of(pid_t pid) {
+  std::set<std::string> sockets;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+    std::error_code gone;
+    const std::string target = std::filesystem::read_symlink(entry.path(), gone);
+    if (target.starts_with("socket:")) sockets.insert(target);
+  }
+  return sockets;
+}
+
 }  // namespace
+
+TEST_CASE("a server that is started holds no connection of the gateway open") {
+  World world(2);
+  Actor alice = world.person("alice", "alpha");
+  Actor bob = world.person("bob", "bravo");
+  const std::string room = alice.creates_room("lobby");
+  bob.joins("#lobby:alpha.test");
+  bob.says(room, "here");
+  alice.hears(room, bob, "here");  // through the gateway
+  world.kill("bravo");
+  world.start("bravo");
+  const auto now =
+      must(must(skerry::sandbox::Controller::connect(world.folder()), "the supervisor").status(), "status");
+  const auto of_supervisor = sockets_of(now.supervisor_pid);
+  const auto of_bravo = sockets_of(*now.server("bravo.test").pid);
+  std::vector<std::string> shared;
+  std::set_intersection(of_supervisor.begin(), of_supervisor.end(), of_bravo.begin(), of_bravo.end(),
+                        std::back_inserter(shared));
+  CHECK(shared.empty());
+}
 
 TEST_CASE("a server that was killed in mid-traffic gets what it missed in order") {
   World world(3);
