@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,10 @@ class StreamStore {
   virtual StreamPosition next_ephemeral() = 0;
   // `reached` is called, in order and on the writer's thread or that of next_ephemeral, each time current() grew.
   virtual void on_advance(std::function<void(StreamPosition)> reached) = 0;
+
+  // The rooms in which events or receipts came with from < position <= to, each once, and perhaps some others. Nothing
+  // when that is too long ago to be told: then any may have changed. `to` must be visible.
+  virtual std::optional<std::vector<RoomId>> changed_rooms(StreamPosition from, StreamPosition to) = 0;
 
   virtual Result<StreamPosition> put_receipt(const Receipt& receipt) = 0;
   virtual Result<std::vector<Receipt>> receipts(const RoomId& room, StreamPosition from, StreamPosition to) = 0;

@@ -1,6 +1,7 @@
 #include "homeserver/sync/sync_builder.h"
 
 #include <map>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -10,6 +11,8 @@
 namespace skerry::homeserver {
 
 namespace {
+
+constexpr std::size_t rooms_asked_singly = 200;  // more are asked for together, with all the user's others
 
 struct AccountData {
   Json global = Json::array();
@@ -75,6 +78,92 @@ struct Rooms {
   }
 };
 
+// The user's memberships that a response may have to speak of. A client that goes on from `since` is not told of rooms
+// in which nothing happened: what they cost must not grow with their number.
+Result<std::vector<storage::Membership>> memberships_to_tell(storage::Database& database, const Typing& typing,
+                                                             const SyncRequest& request, storage::StreamPosition now,
+                                                             const AccountData& data) {
+  const auto changed =
+      request.since && !request.full_state ? database.stream().changed_rooms(*request.since, now) : std::nullopt;
+  if (!changed || changed->size() > rooms_asked_singly) return database.rooms().memberships_of(request.user);
+  std::set<RoomId> rooms(changed->begin(), changed->end());
+  for (RoomId& room : typing.changed_rooms(*request.since)) rooms.insert(std::move(room));
+  for (const auto& [room, events] : data.rooms) rooms.insert(room);
+  std::vector<storage::Membership> list;
+  for (const RoomId& room : rooms) {
+    auto membership = database.rooms().membership(room, request.user);
+    if (!membership) return tl::make_unexpected(membership.error());
+    if (*membership) list.push_back(std::move(**membership));
+  }
+  return list;
+}
+
+// The `rooms` of one response, put together.
+class RoomsBuilder {
+ public:
+  RoomsBuilder(storage::Database& database, RoomReader& reader, const SyncRequest& request, storage::StreamPosition now)
+      : database_(database), reader_(reader), request_(request), now_(now) {}
+
+  // `own_data` are the user's account data of the room that are new.
+  Result<void> add(const storage::Membership& membership, RoomSync& sync, const Json& own_data) {
+    const std::string id = membership.room.str();
+    bool worth = false;
+    if (membership.membership == "join") {
+      auto entry = sync.joined(membership, own_data, &worth);
+      if (!entry) return tl::make_unexpected(entry.error());
+      if (worth) rooms.join[id] = std::move(*entry);
+    } else if (membership.membership == "invite" || membership.membership == "knock") {
+      if (!is_new(membership.position) && !request_.full_state) return {};
+      auto state = stripped_events(reader_, database_.rooms(), membership);
+      if (!state) return tl::make_unexpected(state.error());
+      add_stripped(id, membership.membership, std::move(*state));
+    } else if (!membership.forgotten && is_new(membership.position) &&
+               (request_.since || request_.filter.include_leave)) {
+      auto entry = sync.left(membership, &worth);
+      if (!entry) return tl::make_unexpected(entry.error());
+      if (worth) rooms.leave[id] = std::move(*entry);
+    }
+    return {};
+  }
+
+  Result<void> add(const storage::StrippedInvite& invite) {
+    if (!request_.filter.room.wants_room(invite.room.str())) return {};
+    if (!is_new(invite.position) && !request_.full_state) return {};
+    auto known = database_.rooms().membership(invite.room, request_.user);
+    if (!known) return tl::make_unexpected(known.error());
+    // This server sees the room itself and knows better.
+    if (*known && (*known)->position > invite.position) return {};
+    const std::string id = invite.room.str();
+    if (invite.membership == "leave") {
+      if (request_.since) rooms.leave[id] = Json{{"timeline", {{"events", Json::array()}, {"limited", false}}}};
+      return {};
+    }
+    auto events = parse_stored(invite.stripped_state_json);
+    if (!events) return tl::make_unexpected(events.error());
+    add_stripped(id, invite.membership, std::move(*events));
+    return {};
+  }
+
+  Rooms rooms;
+
+ private:
+  bool is_new(storage::StreamPosition position) const {
+    return position <= now_ && (!request_.since || position > *request_.since);
+  }
+  void add_stripped(const std::string& id, const std::string& membership, Json events) {
+    if (membership == "knock") {
+      rooms.knock[id] = stripped_entry("knock_state", std::move(events));
+    } else {
+      rooms.invite[id] = stripped_entry("invite_state", std::move(events));
+    }
+  }
+
+  storage::Database& database_;
+  RoomReader& reader_;
+  const SyncRequest& request_;
+  const storage::StreamPosition now_;
+};
+
 }  // namespace
 
 SyncBuilder::SyncBuilder(storage::Database& database, RoomReader& reader, const Typing& typing, UnreadCounter& unread)
@@ -84,61 +173,22 @@ Result<Json> SyncBuilder::build(const SyncRequest& request, storage::StreamPosit
                                 bool* empty) {
   auto data = account_data(database_.accounts(), request, now);
   if (!data) return tl::make_unexpected(data.error());
-  auto memberships = database_.rooms().memberships_of(request.user);
+  auto memberships = memberships_to_tell(database_, typing_, request, now, *data);
   if (!memberships) return tl::make_unexpected(memberships.error());
   auto stripped = database_.rooms().stripped_invites(request.user);
   if (!stripped) return tl::make_unexpected(stripped.error());
 
-  Rooms rooms;
-  const auto is_new = [&](storage::StreamPosition position) {
-    return position <= now && (!request.since || position > *request.since);
-  };
-  std::map<RoomId, storage::StreamPosition> known;  // rooms of the list above, with the position of the membership
+  RoomsBuilder builder(database_, reader_, request, now);
   for (const storage::Membership& membership : *memberships) {
-    known[membership.room] = membership.position;
     if (!request.filter.room.wants_room(membership.room.str())) continue;
-    const std::string id = membership.room.str();
-    RoomSync room(database_, reader_, typing_, unread_, request, now, now_ms, membership.room);
-    bool worth = false;
-    if (membership.membership == "join") {
-      auto& own_data = data->rooms.try_emplace(membership.room, Json::array()).first->second;
-      auto entry = room.joined(membership, own_data, &worth);
-      if (!entry) return tl::make_unexpected(entry.error());
-      if (worth) rooms.join[id] = std::move(*entry);
-    } else if (membership.membership == "invite" || membership.membership == "knock") {
-      if (!is_new(membership.position) && !request.full_state) continue;
-      auto state = stripped_events(reader_, database_.rooms(), membership);
-      if (!state) return tl::make_unexpected(state.error());
-      if (membership.membership == "invite") {
-        rooms.invite[id] = stripped_entry("invite_state", std::move(*state));
-      } else {
-        rooms.knock[id] = stripped_entry("knock_state", std::move(*state));
-      }
-    } else if (!membership.forgotten && is_new(membership.position) &&
-               (request.since || request.filter.include_leave)) {
-      auto entry = room.left(membership, &worth);
-      if (!entry) return tl::make_unexpected(entry.error());
-      if (worth) rooms.leave[id] = std::move(*entry);
-    }
+    const Json& own_data = data->rooms.try_emplace(membership.room, Json::array()).first->second;
+    RoomSync sync(database_, reader_, typing_, unread_, request, now, now_ms, membership.room);
+    if (auto added = builder.add(membership, sync, own_data); !added) return tl::make_unexpected(added.error());
   }
   for (const storage::StrippedInvite& invite : *stripped) {
-    // This server sees the room itself and knows better.
-    if (auto found = known.find(invite.room); found != known.end() && found->second > invite.position) continue;
-    if (!request.filter.room.wants_room(invite.room.str())) continue;
-    if (!is_new(invite.position) && !request.full_state) continue;
-    const std::string id = invite.room.str();
-    if (invite.membership == "leave") {
-      if (request.since) rooms.leave[id] = Json{{"timeline", {{"events", Json::array()}, {"limited", false}}}};
-      continue;
-    }
-    auto events = parse_stored(invite.stripped_state_json);
-    if (!events) return tl::make_unexpected(events.error());
-    if (invite.membership == "knock") {
-      rooms.knock[id] = stripped_entry("knock_state", std::move(*events));
-    } else {
-      rooms.invite[id] = stripped_entry("invite_state", std::move(*events));
-    }
+    if (auto added = builder.add(invite); !added) return tl::make_unexpected(added.error());
   }
+  Rooms& rooms = builder.rooms;
   *empty = rooms.empty() && data->global.empty();
   Json body = {{"next_batch", stream_token(now)}};
   if (!rooms.empty()) body["rooms"] = std::move(rooms).json();

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 
 namespace skerry::homeserver {
@@ -21,6 +22,7 @@ struct Typing::Impl : std::enable_shared_from_this<Impl> {
   const std::function<void(const RoomId&, storage::StreamPosition)> changed;
   mutable std::mutex mutex;
   std::unordered_map<RoomId, Room> rooms;
+  std::set<std::pair<storage::StreamPosition, RoomId>> by_change;
 
   void set(const RoomId& room, const UserId& user, bool typing, std::chrono::milliseconds timeout) {
     net::Scheduler::Handle old_timer;  // destroyed after the lock is released
@@ -41,7 +43,9 @@ struct Typing::Impl : std::enable_shared_from_this<Impl> {
       }
       if (was_typing == typing) return;
       position = stream.next_ephemeral();
+      by_change.erase({entry.changed, room});
       entry.changed = position;
+      by_change.emplace(position, room);
     }
     changed(room, position);
   }
@@ -64,6 +68,15 @@ std::optional<std::vector<UserId>> Typing::changed_since(const RoomId& room, sto
   std::vector<UserId> users;
   for (const auto& [user, timer] : found->second.users) users.push_back(user);
   return users;
+}
+
+std::vector<RoomId> Typing::changed_rooms(storage::StreamPosition since) const {
+  std::scoped_lock lock(impl_->mutex);
+  std::vector<RoomId> rooms;
+  for (auto change = impl_->by_change.rbegin(); change != impl_->by_change.rend() && change->first > since; ++change) {
+    rooms.push_back(change->second);
+  }
+  return rooms;
 }
 
 }  // namespace skerry::homeserver

@@ -22,6 +22,8 @@ class Typing {
   void set(const RoomId& room, const UserId& user, bool typing, std::chrono::milliseconds timeout);
   // The users typing in a room, when that changed after `since`.
   std::optional<std::vector<UserId>> changed_since(const RoomId& room, storage::StreamPosition since) const;
+  // The rooms where it changed after `since`.
+  std::vector<RoomId> changed_rooms(storage::StreamPosition since) const;
 
  private:
   struct Impl;

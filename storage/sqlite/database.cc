@@ -49,9 +49,10 @@ class SqliteDatabase final : public Database {
       : lock_(std::move(lock)),
         sequencer_(first, reserved),
         readers_(file),
-        rooms_(writer_, readers_, us, next_state),
+        changes_(first - 1),
+        rooms_(writer_, readers_, changes_, us, next_state),
         accounts_(writer_, readers_),
-        stream_(writer_, readers_, sequencer_),
+        stream_(writer_, readers_, sequencer_, changes_),
         federation_(writer_, readers_),
         writer_(std::move(connection), sequencer_) {}
 
@@ -65,6 +66,7 @@ class SqliteDatabase final : public Database {
   FolderLock lock_;
   Sequencer sequencer_;
   Readers readers_;
+  RecentChanges changes_;
   SqliteRoomStore rooms_;
   SqliteAccountStore accounts_;
   SqliteStreamStore stream_;

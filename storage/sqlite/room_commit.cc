@@ -37,8 +37,10 @@ using FindEvent = std::function<EventPtr(const EventId&)>;
 // Writes one event. For one job; not kept.
 class EventWriter {
  public:
-  EventWriter(WriteContext& context, const EventCommit& commit, const ServerName& us, const FindEvent& at_hand)
+  EventWriter(WriteContext& context, RecentChanges& changes, const EventCommit& commit, const ServerName& us,
+              const FindEvent& at_hand)
       : context_(context),
+        changes_(changes),
         connection_(context.connection),
         commit_(commit),
         event_(*commit.event),
@@ -93,6 +95,7 @@ class EventWriter {
     if (commit_.outlier) return;
     if (!commit_.backfilled) {
       position_ = context_.take_position();
+      changes_.note(*position_, event_.room_id());
       place_ = *position_;
       return;
     }
@@ -242,6 +245,7 @@ class EventWriter {
   }
 
   WriteContext& context_;
+  RecentChanges& changes_;
   Connection& connection_;
   const EventCommit& commit_;
   const Event& event_;
@@ -321,7 +325,7 @@ Result<StreamPosition> SqliteRoomStore::write_events(WriteContext& context, cons
   };
   StreamPosition last = 0;
   for (const EventCommit& commit : commits) {
-    auto position = EventWriter(context, commit, us_, at_hand).write();
+    auto position = EventWriter(context, changes_, commit, us_, at_hand).write();
     if (!position) return position;
     last = std::max(last, *position);
   }

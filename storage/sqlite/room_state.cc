@@ -48,9 +48,11 @@ std::optional<std::pair<StateId, StateId>> parent_line(Connection& connection, S
 
 }  // namespace
 
-SqliteRoomStore::SqliteRoomStore(Writer& writer, Readers& readers, ServerName us, StateId next_state)
+SqliteRoomStore::SqliteRoomStore(Writer& writer, Readers& readers, RecentChanges& changes, ServerName us,
+                                 StateId next_state)
     : writer_(writer),
       readers_(readers),
+      changes_(changes),
       us_(std::move(us)),
       next_state_(next_state),
       states_(state_cache_entries),

@@ -6,6 +6,7 @@
 
 #include "storage/room_store.h"
 #include "storage/sqlite/connection.h"
+#include "storage/sqlite/recent_changes.h"
 #include "storage/sqlite/state_cache.h"
 #include "storage/sqlite/writer.h"
 
@@ -13,7 +14,7 @@ namespace skerry::storage {
 
 class SqliteRoomStore final : public RoomStore {
  public:
-  SqliteRoomStore(Writer& writer, Readers& readers, ServerName us, StateId next_state);
+  SqliteRoomStore(Writer& writer, Readers& readers, RecentChanges& changes, ServerName us, StateId next_state);
 
   void commit(EventCommit commit, Committed done) override;
   void commit_all(std::vector<EventCommit> commits, Committed done) override;
@@ -75,6 +76,7 @@ class SqliteRoomStore final : public RoomStore {
 
   Writer& writer_;
   Readers& readers_;
+  RecentChanges& changes_;
   const ServerName us_;
   std::atomic<StateId> next_state_;
   StateCache states_;

@@ -18,8 +18,9 @@ StreamPosition SqliteStreamStore::next_ephemeral() {
 }
 
 Result<StreamPosition> SqliteStreamStore::put_receipt(const Receipt& receipt) {
-  return writer_.run([=](WriteContext& context) -> Result<StreamPosition> {
+  return writer_.run([=, this](WriteContext& context) -> Result<StreamPosition> {
     const StreamPosition position = context.take_position();
+    changes_.note(position, receipt.room);
     Query(context.connection, "INSERT OR REPLACE INTO receipts VALUES(?, ?, ?, ?, ?, ?, ?)", receipt.room.str(),
           receipt.user.str(), receipt.type, receipt.thread_id, receipt.event.str(), receipt.ts_ms, position)
         .run();

@@ -146,4 +146,35 @@ TEST_CASE("a receipt replaces the one before it of the same user and thread") {
   CHECK(stores.stream().receipts(room.id(), *last, *last + 10)->empty());
 }
 
+TEST_CASE("rooms that changed between two positions are told; what is long ago is not") {
+  Stores stores;
+  stores.open();
+  LiveRoom one(stores);
+  one.found();
+  LiveRoom other(stores, "11", user("@bob:alpha.test"));
+  other.found();
+  const StreamPosition start = stores.stream().current();
+  CHECK(stores.stream().changed_rooms(start, start) == std::vector<RoomId>{});
+  const StreamPosition first = one.message(one.builder.creator());
+  const StreamPosition second = one.message(one.builder.creator());
+  CHECK(stores.stream().changed_rooms(start, second) == std::vector<RoomId>{one.id()});
+  const auto receipt = stores.stream().put_receipt({other.id(), other.builder.creator(), "m.read", "", {}, 1, 0});
+  REQUIRE(receipt);
+  CHECK(stores.stream().changed_rooms(second, *receipt) == std::vector<RoomId>{other.id()});
+  CHECK(stores.stream().changed_rooms(first, *receipt)->size() == 2);
+  CHECK(stores.stream().changed_rooms(first, second) == std::vector<RoomId>{one.id()});
+
+  std::vector<storage::EventCommit> many;
+  for (int i = 0; i < 5'000; ++i) many.push_back(other.next_message(other.builder.creator()));
+  REQUIRE(commit_all(stores.rooms(), std::move(many)));
+  const StreamPosition last = stores.stream().current();
+  CHECK_FALSE(stores.stream().changed_rooms(start, last));
+  CHECK(stores.stream().changed_rooms(last - 10, last) == std::vector<RoomId>{other.id()});
+
+  stores.reopen();
+  CHECK_FALSE(stores.stream().changed_rooms(last - 10, stores.stream().current()));
+  const StreamPosition now = stores.stream().current();
+  CHECK(stores.stream().changed_rooms(now, now) == std::vector<RoomId>{});
+}
+
 }  // namespace skerry::test
