@@ -24,7 +24,7 @@ TEST_CASE("an event whose sender cannot be asked for what it needs is put off an
   CHECK(cut_off.event == next);
   CHECK_FALSE(bravo.event(next));
   world.mend();
-  const auto outcome = bravo.receive(alpha.name(), pdu);
+  const auto outcome = bravo.receive_again(alpha.name(), pdu);
   CHECK_FALSE(outcome.put_off);
   CHECK(outcome.judgement.verdict == Verdict::accepted);
   CHECK(bravo.bodies(room) == std::vector<std::string>{"did not come", "came"});

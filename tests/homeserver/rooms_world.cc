@@ -1,6 +1,7 @@
 #include "tests/homeserver/rooms_world.h"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 
 namespace skerry::test {
@@ -294,6 +295,15 @@ homeserver::RemoteOutcome TestServer::receive(const ServerName& origin, Json pdu
   Answer<homeserver::RemoteOutcome> answer;
   pipeline_->submit_remote(origin, std::move(pdu), [give = answer.giver()](auto outcome) { give(std::move(outcome)); });
   return *answer.wait();
+}
+
+homeserver::RemoteOutcome TestServer::receive_again(const ServerName& origin, const Json& pdu) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  auto outcome = receive(origin, pdu);
+  while (outcome.judgement.verdict == Verdict::dropped && std::chrono::steady_clock::now() < deadline) {
+    outcome = receive(origin, pdu);
+  }
+  return outcome;
 }
 
 std::vector<std::string> TestServer::bodies(const RoomId& room) {

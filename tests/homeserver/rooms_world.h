@@ -69,6 +69,9 @@ class TestServer {
                       const std::string& state_key = "");
   Result<EventId> member(const RoomId& room, const UserId& sender, const UserId& target, const std::string& membership);
   homeserver::RemoteOutcome receive(const ServerName& origin, Json pdu);
+  // The same after a failure, as often as it takes: the errand that failed may not have ended yet, and what waits for
+  // the same shares its outcome.
+  homeserver::RemoteOutcome receive_again(const ServerName& origin, const Json& pdu);
 
   // What this server knows.
   std::vector<std::string> bodies(const RoomId& room);  // of the live messages, in their order here

@@ -151,7 +151,7 @@ TEST_CASE("rooms that changed between two positions are told; what is long ago i
   stores.open();
   LiveRoom one(stores);
   one.found();
-  LiveRoom other(stores, "11", user("@bob:alpha.test"));
+  LiveRoom other(stores, "12", user("@bob:alpha.test"));
   other.found();
   const StreamPosition start = stores.stream().current();
   CHECK(stores.stream().changed_rooms(start, start) == std::vector<RoomId>{});
