@@ -411,6 +411,7 @@ class Server final : public HttpServer {
 
   std::uint16_t port(std::size_t listener) const override { return ports_.at(listener); }
   std::size_t connections() const override { return sessions_->count(); }
+  std::size_t body_bytes() const override { return sessions_->body_bytes(); }
 
   void stop(std::chrono::milliseconds grace) override {
     for (const auto& acceptor : acceptors_) acceptor->close();

@@ -54,6 +54,7 @@ class HttpServer {
   virtual ~HttpServer() = default;  // stop()
   virtual std::uint16_t port(std::size_t listener) const = 0;
   virtual std::size_t connections() const = 0;  // open now
+  virtual std::size_t body_bytes() const = 0;   // what the bodies of requests hold together, now
   // Stops accepting and closes what waits; requests under way may end within `grace`; then all connections are closed.
   // Once it returns the handler is not called and does not run. Blocks; not from an Io thread.
   virtual void stop(std::chrono::milliseconds grace) = 0;

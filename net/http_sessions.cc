@@ -69,6 +69,11 @@ std::size_t Sessions::count() const {
   return sessions_.size();
 }
 
+std::size_t Sessions::body_bytes() const {
+  std::scoped_lock lock(mutex_);
+  return bodies_bytes_;
+}
+
 bool Sessions::hold_body(const SessionBase* session, std::size_t bytes) {
   std::scoped_lock lock(mutex_);
   const auto found = sessions_.find(session);

@@ -39,6 +39,7 @@ class Sessions {
   void remove(const SessionBase* session);
   std::vector<SessionPtr> all() const;
   std::size_t count() const;
+  std::size_t body_bytes() const;
 
   // Counts what a request's body holds by now; false when there is no room for it.
   bool hold_body(const SessionBase* session, std::size_t bytes);

@@ -150,6 +150,8 @@ TEST_CASE("what bodies hold together is bounded and small ones go on") {
     slow.push_back(std::make_unique<RawSocket>(server->port(0)));
     slow.back()->write(post_of(large + 1) + std::string(large, 'x'));  // the last byte stays away
   }
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (server->body_bytes() < 2 * large && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   {
     RawSocket last(server->port(0));
     last.write(post_of(2 * large) + std::string(2 * large, 'x'));
@@ -176,6 +178,8 @@ TEST_CASE("one address holds a share of the memory for bodies") {
   });
   RawSocket greedy(server->port(0));
   greedy.write(post_of(900'001) + std::string(900'000, 'x'));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (server->body_bytes() < 900'000 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   RawSocket more(server->port(0));
   more.write(post_of(900'000) + std::string(900'000, 'x'));
   CHECK_THAT(more.read_until("error 503"), Catch::StartsWith("HTTP/1.1 503"));
