@@ -19,15 +19,14 @@ bool all_of(std::string_view text, Predicate predicate) {
   return std::all_of(text.begin(), text.end(), predicate);
 }
 
-bool is_ipv4(std::string_view host) {
-  in_addr address{};
-  return inet_pton(AF_INET, std::string(host).c_str(), &address) == 1;
+// inet_pton reads up to the first NUL, so nothing may stand behind one.
+bool is_address(int family, std::string_view host) {
+  in6_addr address{};  // room enough for either family
+  return host.find('\0') == std::string_view::npos && inet_pton(family, std::string(host).c_str(), &address) == 1;
 }
 
-bool is_ipv6(std::string_view host) {
-  in6_addr address{};
-  return inet_pton(AF_INET6, std::string(host).c_str(), &address) == 1;
-}
+bool is_ipv4(std::string_view host) { return is_address(AF_INET, host); }
+bool is_ipv6(std::string_view host) { return is_address(AF_INET6, host); }
 
 // Where the host ends and `:port` may begin. IPv6 literals hold colons of their own, inside brackets.
 std::size_t host_end(std::string_view name) {

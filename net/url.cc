@@ -9,8 +9,8 @@ namespace skerry::net {
 namespace {
 
 bool is_ipv6(const std::string& text) {
-  in6_addr address{};
-  return inet_pton(AF_INET6, text.c_str(), &address) == 1;
+  in6_addr address{};  // inet_pton reads up to the first NUL, so nothing may stand behind one
+  return text.find('\0') == std::string::npos && inet_pton(AF_INET6, text.c_str(), &address) == 1;
 }
 
 // A DNS name or an IPv4 address; whether it exists is not asked here.

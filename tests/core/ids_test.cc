@@ -34,7 +34,8 @@ TEST_CASE("what is no server name is refused") {
        {std::string(), std::string("a b"), std::string("a:"), std::string("a:99999"), std::string("a:123456"),
         std::string("a:-1"), std::string("a:1:2"), std::string("[::1"), std::string("::1"), std::string("[::1]x"),
         std::string("[nonsense]"), std::string("a/b"), std::string("a_b"), std::string("ex\xC3\xA4mple.org"),
-        std::string("a\0b", 3), std::string(231, 'a'), std::string(":8448")}) {
+        std::string("a\0b", 3), std::string("[::1\0\nHost: x]", 14), std::string("1.2.3.4\0", 8), std::string(231, 'a'),
+        std::string(":8448")}) {
     INFO(text);
     CHECK_FALSE(ServerName::parse(text));
   }

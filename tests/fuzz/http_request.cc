@@ -1,6 +1,7 @@
 // Bytes that reach a listener of ours, over loopback: whatever comes, each answer is an HTTP answer, and the connection
 // ends.
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,10 +40,15 @@ struct World {
 
 int connect_to(std::uint16_t port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const linger at_once{1, 0};  // no TIME_WAIT: each input is a connection
-  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  const int yes = 1;
+  ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
+  // From many addresses in turn: whoever ends a connection first keeps its port for a minute, so those of one address
+  // run out.
+  static std::uint32_t connections = 0;
   sockaddr_in place{};
   place.sin_family = AF_INET;
+  place.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + connections++ % 250);
+  must_hold(::bind(fd, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0, "loopback has 127.0.0.0/8");
   place.sin_port = htons(port);
   place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   must_hold(::connect(fd, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0, "the listener accepts");

@@ -334,4 +334,5 @@ TEST_CASE("URLs are taken apart strictly") {
     CAPTURE(url);
     CHECK_FALSE(parse_url(url));
   }
+  CHECK_FALSE(parse_url(std::string_view("http://[::1\0\r\n]", 15)));
 }
