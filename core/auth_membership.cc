@@ -93,8 +93,8 @@ std::vector<Ed25519PublicKey> third_party_keys(const Json& content) {
 }
 
 // 5.4.1.7
-bool is_signed_by_any(const Json& signed_, const std::vector<Ed25519PublicKey>& keys) {
-  const auto message = canonical_json_without(signed_, {"signatures", "unsigned"});
+bool is_signed_by_any(const RoomRules& rules, const Json& signed_, const std::vector<Ed25519PublicKey>& keys) {
+  const auto message = canonical_json_without(signed_, {"signatures", "unsigned"}, rules.numbers);
   const Json* signatures = find_object(signed_, "signatures");
   if (!message || signatures == nullptr) return false;
   std::size_t checks = 0;
@@ -124,7 +124,7 @@ AuthVerdict authorize_third_party_invite(const Change& change, const Json& invit
   const EventPtr offer = change.context.state("m.room.third_party_invite", *token);
   if (offer == nullptr) return change.refuse("5.4.1.5", "the room has no third party invite with that token");
   if (offer->sender() != change.sender()) return change.refuse("5.4.1.6", "the third party invite is another's");
-  if (is_signed_by_any(*signed_, third_party_keys(offer->content()))) return Allowed{};
+  if (is_signed_by_any(change.context.rules, *signed_, third_party_keys(offer->content()))) return Allowed{};
   return change.refuse("5.4.1.8", "no key of the third party invite signed");
 }
 

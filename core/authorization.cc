@@ -2,7 +2,6 @@
 #include "core/authorization.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <nlohmann/json.hpp>
 
@@ -12,17 +11,9 @@ namespace skerry {
 namespace auth {
 namespace {
 
-// The rule's place in the lists of versions before 12: these have no rule 2 on room ids, and no rule 10.4 on creators.
-std::string number_before_v12(std::string_view v12_number) {
-  int rule = 0;
-  int step = 0;
-  const char* end = v12_number.data() + v12_number.size();
-  auto parsed = std::from_chars(v12_number.data(), end, rule);
-  if (rule < 3) return std::string(v12_number);
-  if (rule != 10) return std::to_string(rule - 1) + std::string(parsed.ptr, end);
-  if (parsed.ptr == end) return "9";
-  parsed = std::from_chars(parsed.ptr + 1, end, step);
-  return "9." + std::to_string(step < 5 ? step : step - 1) + std::string(parsed.ptr, end);
+// Whether `number` is `prefix` or one of its steps: 5.3.1 is of 5.3, 5.31 is not.
+bool is_step_of(std::string_view number, std::string_view prefix) {
+  return number.starts_with(prefix) && (number.size() == prefix.size() || number[prefix.size()] == '.');
 }
 
 bool is_list_of_user_ids(const Json& value) {
@@ -61,6 +52,24 @@ bool is_closed_to(const Event& create, const UserId& sender) {
   return federate != nullptr && *federate == false && sender.server() != create.sender().server();
 }
 
+// Rule 4 of versions up to 5.
+AuthVerdict authorize_aliases(const Event& event) {
+  if (!event.state_key()) return Refused{"4.1", "aliases have a state key"};
+  if (*event.state_key() != event.sender().server().str()) {
+    return Refused{"4.2", "the state key is not the sender's server"};
+  }
+  return Allowed{};
+}
+
+// Rule 11 of versions 1 and 2.
+AuthVerdict authorize_redaction(const Context& context) {
+  const Event& event = context.event;
+  if (context.power_of(event.sender()) >= context.level_for("redact")) return Allowed{};
+  const ServerName home = event.redacts(context.rules).server();
+  if (!home.empty() && home == event.id().server()) return Allowed{};
+  return Refused{"11.3", "the sender may redact only what their own server sent"};
+}
+
 // Rules 6 to 11.
 AuthVerdict authorize_by_power(const Context& context) {
   const auto& [rules, event, create, state] = context;
@@ -78,14 +87,20 @@ AuthVerdict authorize_by_power(const Context& context) {
     return refused(rules, "9", "the state key is another user's id");
   }
   if (event.type() == "m.room.power_levels") return authorize_power_levels(context);
+  if (rules.redaction_rule && event.type() == "m.room.redaction") return authorize_redaction(context);
   return Allowed{};
 }
 
 }  // namespace
 
 Refused refused(const RoomRules& rules, std::string_view v12_number, std::string reason) {
-  const bool renumber = rules.rule_numbers == RoomRules::RuleNumbers::v10;
-  return {renumber ? number_before_v12(v12_number) : std::string(v12_number), std::move(reason)};
+  const RuleNumber* longest = nullptr;
+  for (const RuleNumber& entry : *rules.rule_numbers) {
+    const bool is_longer = longest == nullptr || entry.in_v12.size() > longest->in_v12.size();
+    if (is_longer && is_step_of(v12_number, entry.in_v12)) longest = &entry;
+  }
+  if (longest == nullptr) return {std::string(v12_number), std::move(reason)};
+  return {std::string(longest->here) + std::string(v12_number.substr(longest->in_v12.size())), std::move(reason)};
 }
 
 std::string Context::membership_of(std::string_view user) const {
@@ -108,6 +123,7 @@ AuthVerdict authorize(const RoomRules& rules, const Event& event, const EventPtr
   if (auth::is_closed_to(*create, event.sender())) {
     return auth::refused(rules, "4", "the room is closed to other servers");
   }
+  if (rules.aliases_rule && event.type() == "m.room.aliases") return auth::authorize_aliases(event);
   if (event.type() == "m.room.member") return auth::authorize_membership(context);
   return auth::authorize_by_power(context);
 }

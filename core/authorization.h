@@ -56,7 +56,10 @@ std::int64_t power_of_user(const RoomRules& rules, const UserId& user, const Eve
 // Level needed to send this type.
 std::int64_t power_to_send(const RoomRules& rules, std::string_view type, bool is_state, const EventPtr& power_levels);
 // Level of `ban`, `kick`, `redact` (50 by default) or `invite` (0 by default).
-std::int64_t power_for_action(std::string_view action, const EventPtr& power_levels);
+std::int64_t power_for_action(const RoomRules& rules, std::string_view action, const EventPtr& power_levels);
+// Whether a power_levels content gives all levels as integers, as versions from 10 on demand and as this server's users
+// shall in all.
+bool has_integer_levels(const Json& power_levels_content);
 // The creators: the sender of the create event (content.creator where the version has it) first, then
 // additional_creators where the version has them. Never empty.
 std::vector<UserId> room_creators(const RoomRules& rules, const Event& create);

@@ -40,6 +40,12 @@ Sha256 sha256(std::string_view bytes) {
   return digest;
 }
 
+Sha1 sha1(std::string_view bytes) {
+  Sha1 digest{};
+  demand(EVP_Q_digest(nullptr, "SHA1", nullptr, bytes.data(), bytes.size(), digest.data(), nullptr) == 1);
+  return digest;
+}
+
 std::string hmac_sha1_hex(std::string_view key, std::string_view message) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
   std::size_t length = 0;
@@ -105,8 +111,8 @@ bool ed25519_verify(const Ed25519PublicKey& key, std::string_view message, std::
          EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message), message.size()) == 1;
 }
 
-Result<void> sign_json(Json& object, std::string_view signer, const SigningKey& key) {
-  const auto text = canonical_json_without(object, {"signatures", "unsigned"});
+Result<void> sign_json(Json& object, std::string_view signer, const SigningKey& key, JsonNumbers numbers) {
+  const auto text = canonical_json_without(object, {"signatures", "unsigned"}, numbers);
   if (!text) return tl::make_unexpected(text.error());
   const Json* signatures = find_member(object, "signatures");
   const Json* of_signer = signatures == nullptr ? nullptr : find_member(*signatures, signer);
@@ -119,13 +125,14 @@ Result<void> sign_json(Json& object, std::string_view signer, const SigningKey& 
   return {};
 }
 
-bool verify_json(const Json& object, std::string_view signer, const KeyId& key_id, const Ed25519PublicKey& key) {
+bool verify_json(const Json& object, std::string_view signer, const KeyId& key_id, const Ed25519PublicKey& key,
+                 JsonNumbers numbers) {
   const Json* signatures = find_object(object, "signatures");
   const Json* of_signer = signatures == nullptr ? nullptr : find_object(*signatures, signer);
   const std::string* encoded = of_signer == nullptr ? nullptr : find_string(*of_signer, key_id.str());
   if (encoded == nullptr || key_id.algorithm() != "ed25519") return false;
   const auto signature = base64_decode(*encoded);
-  const auto text = canonical_json_without(object, {"signatures", "unsigned"});
+  const auto text = canonical_json_without(object, {"signatures", "unsigned"}, numbers);
   return signature && text && ed25519_verify(key, *text, *signature);
 }
 

@@ -19,6 +19,8 @@ using Ed25519PublicKey = std::array<std::uint8_t, 32>;
 using Ed25519Signature = std::array<std::uint8_t, 64>;
 
 Sha256 sha256(std::string_view bytes);
+using Sha1 = std::array<std::uint8_t, 20>;
+Sha1 sha1(std::string_view bytes);  // for the order of state resolution v1 only
 // HMAC, for shared-secret registration. Lower-case hex of the SHA-1 MAC, as Synapse defines it.
 std::string hmac_sha1_hex(std::string_view key, std::string_view message);
 
@@ -52,8 +54,10 @@ bool ed25519_verify(const Ed25519PublicKey& key, std::string_view message, std::
 
 // Signing JSON (appendices, 'Signing JSON'): adds signatures[signer][key id] over the canonical text without
 // `signatures` and `unsigned`. Errors: bad_json when it has no canonical text; then `object` is unchanged.
-Result<void> sign_json(Json& object, std::string_view signer, const SigningKey& key);
+Result<void> sign_json(Json& object, std::string_view signer, const SigningKey& key,
+                       JsonNumbers numbers = JsonNumbers::canonical);
 // True when signatures[signer][key_id] holds over `object`.
-bool verify_json(const Json& object, std::string_view signer, const KeyId& key_id, const Ed25519PublicKey& key);
+bool verify_json(const Json& object, std::string_view signer, const KeyId& key_id, const Ed25519PublicKey& key,
+                 JsonNumbers numbers = JsonNumbers::canonical);
 
 }  // namespace skerry

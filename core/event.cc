@@ -32,15 +32,23 @@ struct Event::Fields {
 
 namespace {
 
-// False when the member is not an array of event ids.
+// The event id that an entry of prev_events or auth_events cites: the entry itself, or its first element (versions 1
+// and 2). Empty when there is none.
+EventId cited_id(const Json& entry) {
+  const bool is_pair = entry.is_array() && !entry.empty();
+  const Json& id = is_pair ? entry.front() : entry;
+  return id.is_string() ? EventId::parse(id.get_ref<const std::string&>()).value_or(EventId{}) : EventId{};
+}
+
+// False when the member is not an array of citations.
 bool read_event_ids(const Json& pdu, std::string_view name, std::vector<EventId>& into) {
   const Json* ids = find_array(pdu, name);
   if (ids == nullptr) return false;
   into.reserve(ids->size());
-  for (const Json& id : *ids) {
-    auto parsed = id.is_string() ? EventId::parse(id.get_ref<const std::string&>()) : Result<EventId>(EventId{});
-    if (!parsed || parsed->empty()) return false;
-    into.push_back(*std::move(parsed));
+  for (const Json& entry : *ids) {
+    EventId id = cited_id(entry);
+    if (id.empty()) return false;
+    into.push_back(std::move(id));
   }
   return true;
 }
@@ -111,7 +119,7 @@ Event::~Event() = default;
 Result<EventPtr> Event::make(const RoomRules& rules, Json pdu) {
   auto id = event_id_of(rules, pdu);
   if (!id) return tl::make_unexpected(id.error());
-  auto text = canonical_json_without(pdu, {"unsigned"});
+  auto text = canonical_json_without(pdu, {"unsigned"}, rules.numbers);
   if (!text) return tl::make_unexpected(text.error());
   std::shared_ptr<Event> event(new Event);
   event->fields_->id = *std::move(id);

@@ -1,5 +1,5 @@
 // An event (PDU): immutable, its canonical text plus typed fields. Making, hashing, signing, redacting, checking.
-// Server-server API 'PDUs', 'Signing Events'; room versions 10 to 12.
+// Server-server API 'PDUs', 'Signing Events'; room versions.
 #pragma once
 
 #include <cstdint>
@@ -68,11 +68,17 @@ Result<void> check_format(const RoomRules& rules, const Json& pdu);
 Json redact(const RoomRules& rules, const Json& pdu);
 
 // hashes.sha256 of a PDU: over all but unsigned, signatures, hashes. Unpadded base64.
-Result<std::string> content_hash(const Json& pdu);
-// The event id: `$` + URL-safe base64 of the reference hash (of the redacted PDU without signatures and unsigned).
+Result<std::string> content_hash(const RoomRules& rules, const Json& pdu);
+// The reference hash: of the redacted PDU without signatures and unsigned.
+Result<Sha256> reference_hash(const RoomRules& rules, const Json& pdu);
+// The event id: `$` + base64 of the reference hash; in versions 1 and 2 what event_id says.
 Result<EventId> event_id_of(const RoomRules& rules, const Json& pdu);
+// How the version cites an event in prev_events and auth_events: by its id, in versions 1 and 2 by
+// [id, {"sha256": reference hash}].
+Json citation_of(const RoomRules& rules, const Event& event);
 
-// Adds hashes and the server's signature. Errors: bad_json; then pdu is unchanged.
+// Adds hashes and the server's signature. REQUIRES: in versions 1 and 2 event_id is set. Errors: bad_json; then pdu is
+// unchanged.
 Result<void> hash_and_sign_event(const RoomRules& rules, Json& pdu, const ServerName& server, const SigningKey& key);
 
 // A server's key as far as events are concerned. Keys must have been valid at origin_server_ts (room version 5 on).
@@ -84,7 +90,8 @@ struct KnownKey {
 using KeyLookup = std::function<std::optional<KnownKey>(const ServerName&, const KeyId&)>;
 
 // The servers that must have signed a PDU that passed check_format: the sender's, but for third-party invites, which
-// may come from any server; and for memberships with join_authorised_via_users_server that user's as well.
+// may come from any server; for memberships with join_authorised_via_users_server that user's as well; and in versions
+// 1 and 2 that of the event id.
 std::vector<ServerName> required_signers(const RoomRules& rules, const Json& pdu);
 
 enum class EventIntegrity {

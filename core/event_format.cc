@@ -17,21 +17,44 @@ bool nests_deeper_than(const Json& value, std::size_t levels) {
                                     [&](const Json& inner) { return nests_deeper_than(inner, levels - 1); });
 }
 
-// The sigil and 43 characters of URL-safe base64 (room versions, 'Event IDs').
-bool is_hash_id(std::string_view text, char sigil) {
+// The sigil and 43 characters of base64, in which `others` stand beside letters and digits (room versions, 'Event
+// IDs').
+bool is_hash_id(std::string_view text, char sigil, std::string_view others = "-_") {
   constexpr std::size_t length = 44;
-  return text.size() == length && text[0] == sigil && std::all_of(text.begin() + 1, text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+  return text.size() == length && text[0] == sigil && std::all_of(text.begin() + 1, text.end(), [&](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  others.find(c) != std::string_view::npos;
          });
 }
 
-bool is_hash_event_id(const Json& id) { return id.is_string() && is_hash_id(id.get_ref<const std::string&>(), '$'); }
+bool is_event_id(const RoomRules& rules, const std::string& text) {
+  if (rules.event_ids == RoomRules::EventIds::in_event) {
+    return !EventId::parse(text).value_or(EventId{}).server().empty();
+  }
+  return is_hash_id(text, '$', rules.event_ids == RoomRules::EventIds::hash_base64url ? "-_" : "+/");
+}
 
-Result<void> check_event_ids(const Json& pdu, std::string_view name, std::size_t most) {
+// An event id, in versions 1 and 2 a pair of one and hashes.
+bool is_citation(const RoomRules& rules, const Json& entry) {
+  const bool is_pair = entry.is_array() && entry.size() == 2 && entry[1].is_object();
+  if (is_pair != (rules.event_ids == RoomRules::EventIds::in_event)) return false;
+  const Json& id = is_pair ? entry[0] : entry;
+  return id.is_string() && is_event_id(rules, id.get_ref<const std::string&>());
+}
+
+Result<void> check_own_id(const RoomRules& rules, const Json& pdu) {
+  if (rules.event_ids != RoomRules::EventIds::in_event) return {};
+  const std::string* id = find_string(pdu, "event_id");
+  if (id == nullptr || !is_event_id(rules, *id)) return bad("event_id is not an event id");
+  return {};
+}
+
+Result<void> check_event_ids(const RoomRules& rules, const Json& pdu, std::string_view name, std::size_t most) {
   const Json* ids = find_array(pdu, name);
   if (ids == nullptr) return bad(std::string(name) + " is not an array");
   if (ids->size() > most) return bad(std::string(name) + " has more than " + std::to_string(most) + " entries");
-  if (!std::all_of(ids->begin(), ids->end(), is_hash_event_id)) return bad(std::string(name) + " holds no event id");
+  const auto is_good = [&](const Json& entry) { return is_citation(rules, entry); };
+  if (!std::all_of(ids->begin(), ids->end(), is_good)) return bad(std::string(name) + " holds no event id");
   return {};
 }
 
@@ -51,14 +74,18 @@ Result<void> check_strings(const Json& pdu) {
   return {};
 }
 
-// REQUIRES: canonical text exists, so that all integers are in range.
-Result<void> check_integers(const Json& pdu) {
+bool is_integer_of_64_bits(const Json* value) {
+  if (value == nullptr || !value->is_number_integer()) return false;
+  return !value->is_number_unsigned() || value->get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX);
+}
+
+Result<void> check_integers(const RoomRules& rules, const Json& pdu) {
   const Json* depth = find_member(pdu, "depth");
-  if (depth == nullptr || !depth->is_number_integer() || depth->get<std::int64_t>() < 0) {
+  if (!is_integer_of_64_bits(depth) || depth->get<std::int64_t>() < 0) {
     return bad("depth is not a non-negative integer");
   }
-  const Json* time = find_member(pdu, "origin_server_ts");
-  if (time == nullptr || !time->is_number_integer()) return bad("origin_server_ts is not an integer");
+  if (depth->get<std::int64_t>() > rules.max_depth) return bad("depth is over the version's limit");
+  if (!is_integer_of_64_bits(find_member(pdu, "origin_server_ts"))) return bad("origin_server_ts is not an integer");
   return {};
 }
 
@@ -120,17 +147,18 @@ Result<void> check_format(const RoomRules& rules, const Json& pdu) {
   if (!pdu.is_object()) return bad("an event is an object");
   if (nests_deeper_than(pdu, limits::event_json_depth)) return bad("the event is nested too deep");
   // Unsigned data is not part of the event: others may add to it.
-  const auto text = canonical_json_without(pdu, {"unsigned"});
+  const auto text = canonical_json_without(pdu, {"unsigned"}, rules.numbers);
   if (!text) return tl::make_unexpected(text.error());
   if (text->size() > limits::event_bytes) return fail(ErrorCode::too_large, "the event is larger than 65536 bytes");
 
   if (auto ok = check_strings(pdu); !ok) return ok;
   const bool is_create = *find_string(pdu, "type") == "m.room.create";
-  if (auto ok = check_integers(pdu); !ok) return ok;
+  if (auto ok = check_integers(rules, pdu); !ok) return ok;
   if (auto ok = check_objects(pdu); !ok) return ok;
   if (auto ok = check_room_id(rules, pdu, is_create); !ok) return ok;
-  if (auto ok = check_event_ids(pdu, "prev_events", limits::prev_events); !ok) return ok;
-  if (auto ok = check_event_ids(pdu, "auth_events", limits::auth_events); !ok) return ok;
+  if (auto ok = check_own_id(rules, pdu); !ok) return ok;
+  if (auto ok = check_event_ids(rules, pdu, "prev_events", limits::prev_events); !ok) return ok;
+  if (auto ok = check_event_ids(rules, pdu, "auth_events", limits::auth_events); !ok) return ok;
   if (auto ok = check_place(pdu, is_create); !ok) return ok;
   return check_authorising_user(rules, pdu);
 }

@@ -1,4 +1,6 @@
 // Content hash, reference hash, signatures of events. Server-server API, 'Signing Events'.
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "core/event.h"
@@ -9,8 +11,8 @@ namespace {
 
 std::string_view view(const Sha256& digest) { return {reinterpret_cast<const char*>(digest.data()), digest.size()}; }
 
-Result<Sha256> content_digest(const Json& pdu) {
-  const auto text = canonical_json_without(pdu, {"unsigned", "signatures", "hashes"});
+Result<Sha256> content_digest(const RoomRules& rules, const Json& pdu) {
+  const auto text = canonical_json_without(pdu, {"unsigned", "signatures", "hashes"}, rules.numbers);
   if (!text) return tl::make_unexpected(text.error());
   return sha256(*text);
 }
@@ -33,8 +35,9 @@ struct SignerResult {
 class SignatureCheck {
  public:
   SignatureCheck(const RoomRules& rules, const Json& pdu, const KeyLookup& keys)
-      : redacted_(redact(rules, pdu)),
-        message_(canonical_json_without(redacted_, {"signatures", "unsigned"})),
+      : key_validity_(rules.key_validity),
+        redacted_(redact(rules, pdu)),
+        message_(canonical_json_without(redacted_, {"signatures", "unsigned"}, rules.numbers)),
         origin_server_ts_ms_(pdu.at("origin_server_ts").get<std::int64_t>()),
         keys_(keys) {}
 
@@ -49,7 +52,7 @@ class SignatureCheck {
       if (!key_id || key_id->algorithm() != "ed25519") continue;
       if (++looked_at > limits::event_key_ids) break;
       const auto key = keys_(signer, *key_id);
-      if (!key || key->valid_until_ms < origin_server_ts_ms_) {
+      if (!key || (key_validity_ && key->valid_until_ms < origin_server_ts_ms_)) {
         result.unknown.push_back(*key_id);
         continue;
       }
@@ -61,6 +64,7 @@ class SignatureCheck {
   }
 
  private:
+  const bool key_validity_;
   Json redacted_;
   Result<std::string> message_;
   std::int64_t origin_server_ts_ms_;
@@ -68,8 +72,8 @@ class SignatureCheck {
 };
 
 // The hash is compared decoded: unpadded or padded, either alphabet.
-bool content_hash_holds(const Json& pdu) {
-  const auto expected = content_digest(pdu);
+bool content_hash_holds(const RoomRules& rules, const Json& pdu) {
+  const auto expected = content_digest(rules, pdu);
   const Json* hashes = find_object(pdu, "hashes");
   const std::string* claimed = hashes == nullptr ? nullptr : find_string(*hashes, "sha256");
   return expected && claimed != nullptr && base64_decode(*claimed) == std::string(view(*expected));
@@ -77,24 +81,42 @@ bool content_hash_holds(const Json& pdu) {
 
 }  // namespace
 
-Result<std::string> content_hash(const Json& pdu) {
-  return content_digest(pdu).map([](const Sha256& digest) { return base64_encode(view(digest)); });
+Result<std::string> content_hash(const RoomRules& rules, const Json& pdu) {
+  return content_digest(rules, pdu).map([](const Sha256& digest) { return base64_encode(view(digest)); });
+}
+
+Result<Sha256> reference_hash(const RoomRules& rules, const Json& pdu) {
+  if (!pdu.is_object()) return fail(ErrorCode::bad_json, "an event is an object");
+  const auto text = canonical_json_without(redact(rules, pdu), {"signatures", "unsigned"}, rules.numbers);
+  if (!text) return tl::make_unexpected(text.error());
+  return sha256(*text);
 }
 
 Result<EventId> event_id_of(const RoomRules& rules, const Json& pdu) {
-  if (!pdu.is_object()) return fail(ErrorCode::bad_json, "an event is an object");
-  const auto text = canonical_json_without(redact(rules, pdu), {"signatures", "unsigned"});
-  if (!text) return tl::make_unexpected(text.error());
-  return EventId::parse("$" + base64url_encode(view(sha256(*text))));
+  if (rules.event_ids == RoomRules::EventIds::in_event) {
+    const std::string* id = find_string(pdu, "event_id");
+    return id == nullptr ? fail(ErrorCode::bad_json, "event_id is not a string") : EventId::parse(*id);
+  }
+  const auto hash = reference_hash(rules, pdu);
+  if (!hash) return tl::make_unexpected(hash.error());
+  const bool url_safe = rules.event_ids == RoomRules::EventIds::hash_base64url;
+  return EventId::parse("$" + (url_safe ? base64url_encode(view(*hash)) : base64_encode(view(*hash))));
+}
+
+Json citation_of(const RoomRules& rules, const Event& event) {
+  if (rules.event_ids != RoomRules::EventIds::in_event) return event.id().str();
+  // Of an event there is a canonical text, and so a hash.
+  const Sha256 hash = reference_hash(rules, event.pdu()).value();
+  return Json::array({event.id().str(), Json{{"sha256", base64_encode(view(hash))}}});
 }
 
 Result<void> hash_and_sign_event(const RoomRules& rules, Json& pdu, const ServerName& server, const SigningKey& key) {
-  const auto hash = content_hash(pdu);
+  const auto hash = content_hash(rules, pdu);
   if (!hash) return tl::make_unexpected(hash.error());
   const Json hashes{{"sha256", *hash}};
   Json redacted = redact(rules, pdu);
   redacted["hashes"] = hashes;
-  if (auto signed_ = sign_json(redacted, server.str(), key); !signed_) return signed_;
+  if (auto signed_ = sign_json(redacted, server.str(), key, rules.numbers); !signed_) return signed_;
   pdu["hashes"] = hashes;
   pdu["signatures"] = std::move(redacted["signatures"]);
   return {};
@@ -102,16 +124,21 @@ Result<void> hash_and_sign_event(const RoomRules& rules, Json& pdu, const Server
 
 std::vector<ServerName> required_signers(const RoomRules& rules, const Json& pdu) {
   std::vector<ServerName> signers;
+  const auto add = [&](const ServerName& server) {
+    if (!server.empty() && std::find(signers.begin(), signers.end(), server) == signers.end())
+      signers.push_back(server);
+  };
   const auto add_server_of = [&](const std::string* user) {
-    if (const auto id = user == nullptr ? UserId{} : UserId::parse(*user).value_or(UserId{}); !id.empty()) {
-      if (const ServerName server = id.server(); signers.empty() || signers[0] != server) signers.push_back(server);
-    }
+    if (user != nullptr) add(UserId::parse(*user).value_or(UserId{}).server());
   };
   if (!is_third_party_invite(pdu)) add_server_of(find_string(pdu, "sender"));
   const std::string* type = find_string(pdu, "type");
   const Json* content = find_object(pdu, "content");
   if (rules.restricted_joins && type != nullptr && *type == "m.room.member" && content != nullptr) {
     add_server_of(find_string(*content, "join_authorised_via_users_server"));
+  }
+  if (rules.event_ids == RoomRules::EventIds::in_event) {
+    if (const std::string* id = find_string(pdu, "event_id")) add(EventId::parse(*id).value_or(EventId{}).server());
   }
   return signers;
 }
@@ -126,7 +153,7 @@ IntegrityReport verify_event(const RoomRules& rules, const Json& pdu, const KeyL
     report.integrity = EventIntegrity::missing_key;
     for (const KeyId& key_id : result.unknown) report.missing.emplace_back(signer, key_id);
   }
-  if (report.integrity == EventIntegrity::good && !content_hash_holds(pdu)) {
+  if (report.integrity == EventIntegrity::good && !content_hash_holds(rules, pdu)) {
     report.integrity = EventIntegrity::hash_mismatch;
   }
   return report;

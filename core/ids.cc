@@ -129,6 +129,8 @@ Result<EventId> EventId::parse(std::string_view text) {
   return EventId(std::string(text));
 }
 
+ServerName EventId::server() const { return server_of(text_); }
+
 Result<RoomAlias> RoomAlias::parse(std::string_view text) {
   if (!is_localpart_and_server('#', text, false)) return bad("not a room alias");
   return RoomAlias(std::string(text));

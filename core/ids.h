@@ -70,6 +70,7 @@ class EventId : public Id<EventId> {
  public:
   static Result<EventId> parse(std::string_view text);
   EventId() = default;
+  ServerName server() const;  // empty when the id is a hash
 
  private:
   using Id::Id;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -35,10 +36,10 @@ class StrictBuilder {
     if (canonical() && value > static_cast<number_unsigned_t>(largest_integer)) return refuse_number();
     return add(value) != nullptr;
   }
-  // Called for numbers with a minus sign only: zero here was spelled -0.
+  // Called for numbers with a minus sign only: zero here was spelled -0, and stays apart from 0 as a float.
   bool number_integer(number_integer_t value) {
     if (canonical() && (value == 0 || value < -largest_integer)) return refuse_number();
-    return add(value) != nullptr;
+    return (value == 0 ? add(-0.0) : add(value)) != nullptr;
   }
   // Also called for integers that fit no 64 bits.
   bool number_float(number_float_t value, const string_t&) {
@@ -112,7 +113,7 @@ class StrictBuilder {
 // Canonical text of one value, appended. Recursion is bounded by `max_nesting`.
 class CanonicalWriter {
  public:
-  explicit CanonicalWriter(std::string& out) : out_(out) {}
+  CanonicalWriter(std::string& out, JsonNumbers numbers) : out_(out), any_number_(numbers == JsonNumbers::any) {}
 
   // False when the value has no canonical text; then error() says why.
   bool write(const Json& value, std::size_t depth) {
@@ -128,6 +129,8 @@ class CanonicalWriter {
         return write_unsigned(value.get<std::uint64_t>());
       case Json::value_t::number_integer:
         return write_integer(value.get<std::int64_t>());
+      case Json::value_t::number_float:
+        return write_float(value.get<double>());
       case Json::value_t::string:
         return write_string(value.get_ref<const std::string&>());
       case Json::value_t::array:
@@ -135,7 +138,7 @@ class CanonicalWriter {
       case Json::value_t::object:
         return write_object(value, depth, {});
       default:
-        return refuse("only integers have a canonical form");
+        return refuse("a value has no canonical form");
     }
   }
 
@@ -178,16 +181,35 @@ class CanonicalWriter {
   }
 
   bool write_unsigned(std::uint64_t value) {
-    if (value > static_cast<std::uint64_t>(largest_integer)) return refuse("an integer is out of range");
-    return write_digits(static_cast<std::int64_t>(value));
-  }
-
-  bool write_integer(std::int64_t value) {
-    if (value > largest_integer || value < -largest_integer) return refuse("an integer is out of range");
+    if (!any_number_ && value > static_cast<std::uint64_t>(largest_integer))
+      return refuse("an integer is out of range");
     return write_digits(value);
   }
 
-  bool write_digits(std::int64_t value) {
+  bool write_integer(std::int64_t value) {
+    if (!any_number_ && (value > largest_integer || value < -largest_integer)) {
+      return refuse("an integer is out of range");
+    }
+    return write_digits(value);
+  }
+
+  // As Python prints floats, which is what the servers that made such events wrote.
+  bool write_float(double value) {
+    if (!any_number_ || !std::isfinite(value)) return refuse("only integers have a canonical form");
+    const double size = std::fabs(value);
+    const bool in_full = size == 0 || (size >= 1e-4 && size < 1e16);
+    std::array<char, 40> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value,
+                                   in_full ? std::chars_format::fixed : std::chars_format::scientific)
+                         .ptr;
+    const std::string_view text(digits.data(), static_cast<std::size_t>(end - digits.data()));
+    out_ += text;
+    if (in_full && text.find('.') == std::string_view::npos) out_ += ".0";
+    return true;
+  }
+
+  template <class Integer>
+  bool write_digits(Integer value) {
     std::array<char, 24> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
     out_.append(digits.data(), end);
@@ -240,6 +262,7 @@ class CanonicalWriter {
   }
 
   std::string& out_;
+  const bool any_number_;
   std::string_view error_;
 };
 
@@ -260,17 +283,18 @@ Result<Json> parse_stored(std::string_view text) {
   return value;
 }
 
-Result<std::string> canonical_json(const Json& value) {
+Result<std::string> canonical_json(const Json& value, JsonNumbers numbers) {
   std::string text;
-  CanonicalWriter writer(text);
+  CanonicalWriter writer(text, numbers);
   if (!writer.write(value, 0)) return fail(ErrorCode::bad_json, std::string(writer.error()));
   return text;
 }
 
-Result<std::string> canonical_json_without(const Json& object, std::initializer_list<std::string_view> members) {
+Result<std::string> canonical_json_without(const Json& object, std::initializer_list<std::string_view> members,
+                                           JsonNumbers numbers) {
   if (!object.is_object()) return fail(ErrorCode::bad_json, "not an object");
   std::string text;
-  CanonicalWriter writer(text);
+  CanonicalWriter writer(text, numbers);
   if (!writer.write_object(object, 0, members)) return fail(ErrorCode::bad_json, std::string(writer.error()));
   return text;
 }

@@ -15,7 +15,7 @@ namespace skerry {
 using Json = nlohmann::json;  // objects are ordered by key bytes, which is canonical order
 
 enum class JsonNumbers {
-  any,        // for bodies that are not signed: floats are kept
+  any,        // floats are kept: in bodies that become no event, and in events of room versions before 6
   canonical,  // integers in [-(2^53)+1, (2^53)-1] only, no -0, no exponent, no fraction (appendices, 'Canonical JSON')
 };
 
@@ -27,10 +27,12 @@ Result<Json> parse_untrusted(std::string_view text, JsonNumbers numbers);
 Result<Json> parse_stored(std::string_view text);
 
 // Canonical JSON: sorted keys, no white space, UTF-8 as is. Errors: bad_json when a float or an integer out of range is
-// inside.
-Result<std::string> canonical_json(const Json& value);
+// inside, unless `numbers` is `any`: then these are written as the servers of old rooms do (integers of 64 bits as they
+// are, floats in the fewest digits that tell them apart, with an exponent from 1e+16 and below 1e-04 on).
+Result<std::string> canonical_json(const Json& value, JsonNumbers numbers = JsonNumbers::canonical);
 // The same for an object without some of its members, as hashes and signatures need it. No copy of the object is made.
-Result<std::string> canonical_json_without(const Json& object, std::initializer_list<std::string_view> members);
+Result<std::string> canonical_json_without(const Json& object, std::initializer_list<std::string_view> members,
+                                           JsonNumbers numbers = JsonNumbers::canonical);
 
 // Compact text of any JSON; bytes that are not UTF-8 are replaced, never thrown.
 std::string dump(const Json& value);

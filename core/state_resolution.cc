@@ -5,6 +5,7 @@
 
 #include "core/auth_graph.h"
 #include "core/state_ordering.h"
+#include "core/state_resolution_v1.h"
 
 namespace skerry {
 namespace resolution {
@@ -179,6 +180,9 @@ std::variant<StateMap, Missing> resolve_state(const RoomRules& rules, const std:
     if (!is_known) distinct.push_back(fork);
   }
   if (distinct.size() == 1) return *distinct.front();
+  if (rules.state_resolution == RoomRules::StateResolution::v1) {
+    return resolution::resolve_v1(rules, distinct, events, trace);
+  }
   return resolution::Resolver(rules, events, rejected, trace).resolve(distinct);
 }
 

@@ -1,4 +1,4 @@
-// State resolution v2 and v2.1 (room versions 2 to 11, and 12). Pure: absent events come back as Missing.
+// State resolution v1, v2 and v2.1 (room versions 1, 2 to 11, and 12). Pure: absent events come back as Missing.
 #pragma once
 
 #include <variant>
@@ -9,7 +9,8 @@
 
 namespace skerry {
 
-// What a resolution did, step by step, for people who want to know why. Sets are sorted; orders go earliest first.
+// What a resolution did, step by step, for people who want to know why. Sets are sorted; orders go earliest first. Of
+// v1 there are conflicted and checks.
 struct ResolutionTrace {
   struct Check {
     EventId event;

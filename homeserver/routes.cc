@@ -122,12 +122,12 @@ const std::vector<Route> table = {
     {"GET", "/_matrix/federation/v1/make_join/{roomId}/{userId}", federation_api::make_join, server, federation, none},
     {"GET", "/_matrix/federation/v1/make_leave/{roomId}/{userId}", federation_api::make_leave, server, federation, none},
     {"GET", "/_matrix/federation/v1/make_knock/{roomId}/{userId}", federation_api::make_knock, server, federation, none},
-    {"PUT", "/_matrix/federation/v2/send_join/{roomId}/{eventId}", federation_api::send_join, server, federation, canonical},
-    {"PUT", "/_matrix/federation/v1/send_join/{roomId}/{eventId}", federation_api::send_join_v1, server, federation, canonical},
-    {"PUT", "/_matrix/federation/v2/send_leave/{roomId}/{eventId}", federation_api::send_leave, server, federation, canonical},
-    {"PUT", "/_matrix/federation/v1/send_leave/{roomId}/{eventId}", federation_api::send_leave_v1, server, federation, canonical},
-    {"PUT", "/_matrix/federation/v1/send_knock/{roomId}/{eventId}", federation_api::send_knock, server, federation, canonical},
-    {"PUT", "/_matrix/federation/v2/invite/{roomId}/{eventId}", federation_api::invite, server, federation, canonical},
+    {"PUT", "/_matrix/federation/v2/send_join/{roomId}/{eventId}", federation_api::send_join, server, federation, json},
+    {"PUT", "/_matrix/federation/v1/send_join/{roomId}/{eventId}", federation_api::send_join_v1, server, federation, json},
+    {"PUT", "/_matrix/federation/v2/send_leave/{roomId}/{eventId}", federation_api::send_leave, server, federation, json},
+    {"PUT", "/_matrix/federation/v1/send_leave/{roomId}/{eventId}", federation_api::send_leave_v1, server, federation, json},
+    {"PUT", "/_matrix/federation/v1/send_knock/{roomId}/{eventId}", federation_api::send_knock, server, federation, json},
+    {"PUT", "/_matrix/federation/v2/invite/{roomId}/{eventId}", federation_api::invite, server, federation, json},
 
     // -- other servers: what they ask
     {"GET", "/_matrix/federation/v1/event/{eventId}", federation_api::get_event, server, federation, none},

@@ -95,7 +95,7 @@ Result<storage::TopologicalPosition> start_of(Services& services, const Call& ca
     return parse_history_token(*from, seen.room, store);
   }
   if (!backwards) return storage::TopologicalPosition{-1, -far_order};
-  return storage::TopologicalPosition{limits::max_depth, far_order};
+  return storage::TopologicalPosition{INT64_MAX, far_order};
 }
 
 }  // namespace

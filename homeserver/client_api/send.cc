@@ -53,11 +53,13 @@ void redact_event(Services& services, Call call, Reply reply) {
   if (!*stored || (*stored)->event->room_id() != *room)
     return reply.error({ErrorCode::not_found, "no such event here"});
   if ((*stored)->event->sender() != call.caller->user) {
+    auto rules = services.reader.rules(*room);
+    if (!rules) return reply.error(rules.error());
     auto levels = services.reader.state_event(*room, "m.room.power_levels", "");
     if (!levels) return reply.error(levels.error());
     auto power = services.reader.power(*room, call.caller->user);
     if (!power) return reply.error(power.error());
-    if (*power < power_for_action("redact", *levels)) {
+    if (*power < power_for_action(**rules, "redact", *levels)) {
       return reply.error({ErrorCode::forbidden, "your power does not suffice to redact others' events"});
     }
   }

@@ -49,7 +49,7 @@ class Explainer {
     const Json pdu = event_.pdu();
     const Json* hashes = find_object(pdu, "hashes");
     const std::string* given = hashes == nullptr ? nullptr : find_string(*hashes, "sha256");
-    const auto computed = content_hash(pdu);
+    const auto computed = content_hash(rules_, pdu);
     if (given != nullptr && computed && *given == *computed) return {"its content hash", "passed", "", {}};
     return {"its content hash", "does not hold", "the event is kept in its redacted form", {}};
   }

@@ -131,10 +131,11 @@ Result<std::variant<Admission, Needs>> admit(Room& room, const EventPtr& event, 
 }
 
 bool redaction_applies(Room& room, const Event& redaction, const Event* target, const RoomState& state) {
+  if (room.rules.redaction_rule) return true;  // authorized already, by rule 11
   if (target != nullptr && target->sender().server() == redaction.sender().server()) return true;
   const EventPtr power_levels = room.state_event(state, "m.room.power_levels", "");
   return power_of_user(room.rules, redaction.sender(), room.create, power_levels) >=
-         power_for_action("redact", power_levels);
+         power_for_action(room.rules, "redact", power_levels);
 }
 
 }  // namespace skerry::homeserver

@@ -61,6 +61,12 @@ std::optional<Needs> offer(Engine& engine, const std::shared_ptr<Room>& room, co
   }
   // Step 6 asks whether somebody evades the present; what others build on already is the past.
   if (*is_behind && admission.judgement.verdict == Verdict::soft_failed) admission.judgement = Judgement{};
+  // 7. by the room's policy server
+  if (!*is_behind && admission.judgement.verdict == Verdict::accepted && engine.context.refused_by_policy) {
+    if (auto refused = engine.context.refused_by_policy(arrival->event)) {
+      admission.judgement = Judgement{Verdict::soft_failed, std::move(refused->rule), std::move(refused->reason)};
+    }
+  }
   const Judgement judgement = admission.judgement;
   const auto committed = [arrival, judgement](const Result<storage::StreamPosition>& position) {
     position ? arrival->answer(judgement) : arrival->put_off(not_stored);

@@ -41,16 +41,32 @@ Result<Foundation> choose_foundation(Room& room) {
     foundation.prev_events.push_back(head->id);
     foundation.depth = std::max(foundation.depth, head->depth);
   }
-  foundation.depth = std::min(foundation.depth + 1, limits::max_depth);
+  if (foundation.depth < room.rules.max_depth) ++foundation.depth;
   return foundation;
 }
 
 namespace {
 
-Json id_list(const std::vector<EventId>& ids) {
+// Events of the room, as its version cites them.
+Result<Json> citations(Room& room, const std::vector<EventId>& ids) {
   Json list = Json::array();
-  for (const auto& id : ids) list.push_back(id.str());
+  for (const auto& id : ids) {
+    if (room.rules.event_ids != RoomRules::EventIds::in_event) {
+      list.push_back(id.str());
+      continue;
+    }
+    const EventPtr event = room.event(id);
+    if (auto trouble = room.take_trouble()) return tl::make_unexpected(*trouble);
+    if (!event) return fail(ErrorCode::storage, "an event that the room's state or heads name is not stored");
+    list.push_back(citation_of(room.rules, *event));
+  }
   return list;
+}
+
+// 'A homeserver should take reasonable precautions to prevent users from sending' levels that are no integers.
+Result<void> check_levels(const EventDraft& draft, const Json& content) {
+  if (draft.type != "m.room.power_levels" || draft.state_key != "" || has_integer_levels(content)) return {};
+  return fail(ErrorCode::bad_json, "power levels are integers");
 }
 
 Error forbidden_by(const Judgement& judgement) {
@@ -64,6 +80,7 @@ Error forbidden_by(const Judgement& judgement) {
 Result<Json> build_pdu(Engine& engine, Room& room, const EventDraft& draft, const Foundation& foundation) {
   auto content = parse_content(draft.content_json);
   if (!content) return content;
+  if (auto fine = check_levels(draft, *content); !fine) return tl::make_unexpected(fine.error());
   if (draft.redacts && room.rules.redacts_in_content) (*content)["redacts"] = draft.redacts->str();
   if (draft.type == "m.room.member" && draft.state_key == draft.sender.str()) {
     auto authorised = authorise_join(engine, room, foundation.state, draft.sender, *content);
@@ -71,10 +88,17 @@ Result<Json> build_pdu(Engine& engine, Room& room, const EventDraft& draft, cons
   }
   const auto auth_events =
       select_auth_events(room, foundation.state, draft.type, draft.sender, draft.state_key, *content);
-  Json pdu = {{"sender", draft.sender.str()},       {"type", draft.type},
-              {"content", std::move(*content)},     {"origin_server_ts", engine.context.clock.now_ms()},
-              {"depth", foundation.depth},          {"prev_events", id_list(foundation.prev_events)},
-              {"auth_events", id_list(auth_events)}};
+  auto prev_citations = citations(room, foundation.prev_events);
+  if (!prev_citations) return prev_citations;
+  auto auth_citations = citations(room, auth_events);
+  if (!auth_citations) return auth_citations;
+  Json pdu = {{"sender", draft.sender.str()},
+              {"type", draft.type},
+              {"content", std::move(*content)},
+              {"origin_server_ts", engine.context.clock.now_ms()},
+              {"depth", foundation.depth},
+              {"prev_events", std::move(*prev_citations)},
+              {"auth_events", std::move(*auth_citations)}};
   const bool names_room = draft.type != "m.room.create" || !room.rules.room_id_is_create_hash;
   if (names_room) pdu["room_id"] = room.id.str();
   if (draft.state_key) pdu["state_key"] = *draft.state_key;
@@ -82,7 +106,20 @@ Result<Json> build_pdu(Engine& engine, Room& room, const EventDraft& draft, cons
   return pdu;
 }
 
+std::string random_letters(net::Random& random) {
+  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  std::string text;
+  for (const unsigned char byte : random.bytes(18)) text.push_back(letters[byte % letters.size()]);
+  return text;
+}
+
+void name_event(const PipelineContext& context, const RoomRules& rules, Json& pdu) {
+  if (rules.event_ids != RoomRules::EventIds::in_event) return;
+  pdu["event_id"] = "$" + random_letters(context.random) + ":" + context.us.str();
+}
+
 Result<EventPtr> sign_pdu(Engine& engine, const RoomRules& rules, Json pdu) {
+  name_event(engine.context, rules, pdu);
   if (auto is_signed = hash_and_sign_event(rules, pdu, engine.context.us, engine.context.key); !is_signed) {
     return tl::make_unexpected(is_signed.error());
   }

@@ -22,7 +22,12 @@ Result<Foundation> choose_foundation(Room& room);
 // in. Errors: bad_json, forbidden, unable_to_authorise_join, unable_to_grant_join, storage.
 Result<Json> build_pdu(Engine& engine, Room& room, const EventDraft& draft, const Foundation& foundation);
 
-// Hashed, signed and within the limits of format and size. Errors: bad_json, too_large.
+// 18 random letters, for ids.
+std::string random_letters(net::Random& random);
+// Gives the PDU an id of this server, where the version has it in the event.
+void name_event(const PipelineContext& context, const RoomRules& rules, Json& pdu);
+
+// Named, hashed, signed and within the limits of format and size. Errors: bad_json, too_large.
 Result<EventPtr> sign_pdu(Engine& engine, const RoomRules& rules, Json pdu);
 
 // The whole of it, admitted: the event with the states before and after it. Errors: as above, forbidden with the rule.

@@ -46,7 +46,7 @@ Result<EventPtr> find_create(const RoomRules& rules, const std::vector<EventPtr>
   for (const auto& event : events) {
     if (!event->is_state("m.room.create", "")) continue;
     const std::string* version = find_string(event->content(), "room_version");
-    if (version == nullptr || *version != rules.version) {
+    if ((version == nullptr ? unnamed_room_version : std::string_view(*version)) != rules.version) {
       return fail(ErrorCode::bad_json, "the room was created in another version than was said");
     }
     return event;

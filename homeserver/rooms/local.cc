@@ -44,12 +44,9 @@ void send_in_turn(const std::shared_ptr<Engine>& engine, const EventDraft& draft
   });
 }
 
-// `!` and 18 random letters, for versions whose room id is not the create event's hash.
+// For versions whose room id is not the create event's hash.
 Result<RoomId> random_room_id(const PipelineContext& context) {
-  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  std::string id = "!";
-  for (const unsigned char byte : context.random.bytes(18)) id.push_back(letters[byte % letters.size()]);
-  return RoomId::parse(id + ":" + context.us.str());
+  return RoomId::parse("!" + random_letters(context.random) + ":" + context.us.str());
 }
 
 Result<EventPtr> make_create_event(Engine& engine, const RoomRules& rules, const UserId& creator,

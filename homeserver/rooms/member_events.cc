@@ -112,6 +112,7 @@ void commit_membership(const std::shared_ptr<Engine>& engine, const std::shared_
                        const MembershipDone& done) {
   std::vector<ServerName> servers = *room->residents.other_servers(engine->context.us);
   servers.push_back(engine->context.us);
+  if (has_anothers_id(*room, *event)) return done(fail(ErrorCode::forbidden, "another event has this id"));
   const auto known = room->placed(event->id());
   if (!known) return done(tl::make_unexpected(known.error()));
   if (known->has_value()) {  // sent again: the same answer
@@ -177,7 +178,9 @@ void receive_in_turn(const std::shared_ptr<Engine>& engine, const std::shared_pt
 
 Result<void> add_our_signature(const Engine& engine, const RoomRules& rules, Json& pdu) {
   Json redacted = redact(rules, pdu);
-  if (auto is_signed = sign_json(redacted, engine.context.us.str(), engine.context.key); !is_signed) return is_signed;
+  if (auto is_signed = sign_json(redacted, engine.context.us.str(), engine.context.key, rules.numbers); !is_signed) {
+    return is_signed;
+  }
   pdu["signatures"] = std::move(redacted["signatures"]);
   return {};
 }

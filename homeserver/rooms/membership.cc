@@ -185,6 +185,7 @@ Result<MembershipService::Proposed> MembershipService::propose(const ServerName&
   pdu["content"] = std::move(ours);
   pdu["origin_server_ts"] = context_.clock.now_ms();
   for (const auto* other : {"origin", "event_id", "hashes", "signatures", "unsigned"}) pdu.erase(other);
+  name_event(context_, *proposed.rules, pdu);
   if (auto is_signed = hash_and_sign_event(*proposed.rules, pdu, context_.us, context_.key); !is_signed) {
     return tl::make_unexpected(is_signed.error());
   }
@@ -279,6 +280,7 @@ Result<void> MembershipService::invite_through(const UserId& sender, const UserI
   if (!made_template) return tl::make_unexpected(made_template.error());
   const RoomRules* rules = find_room_rules(made_template->room_version);
   Json pdu = *made_template->pdu;
+  name_event(context_, *rules, pdu);
   if (auto is_signed = hash_and_sign_event(*rules, pdu, context_.us, context_.key); !is_signed) return is_signed;
   const auto id = event_id_of(*rules, pdu);
   if (!id) return tl::make_unexpected(id.error());

@@ -74,6 +74,10 @@ struct PipelineContext {
   // After a commit was answered: the stream position, whom it concerns here, which servers are owed it.
   std::function<void(storage::StreamPosition, const std::vector<UserId>& local_users, const RoomId& room)> notify;
   std::function<void(const std::vector<ServerName>&)> wake_outbox;
+  // Step 7 of 'Checks performed on receipt of a PDU': why the room's policy server does not vouch for an event that
+  // passed the others; it is soft-failed then. Unset: no room's policy server is heeded. In the room's turn, so it must
+  // not wait.
+  std::function<std::optional<Refused>(const EventPtr&)> refused_by_policy = {};
 };
 
 // Thread-safe. A room's turns run one after the other, in the order of the calls, on `turns`; a busy room occupies one

@@ -72,6 +72,9 @@ void hand_in(const std::shared_ptr<Engine>& engine, const std::shared_ptr<Missin
         if (!acl_allows(**room, arrival->origin)) {
           return arrival->answer(dropped("this room's access list does not let your server take part"));
         }
+        if (has_anothers_id(**room, *arrival->event)) {
+          return arrival->answer(dropped("another event has this id"));
+        }
         if (missing->wait_with_others(arrival)) return;
         if (offer(*engine, *room, arrival)) missing->wait(arrival);
       },

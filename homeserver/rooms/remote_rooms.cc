@@ -71,7 +71,8 @@ std::string segment(const Id& id) {
 
 class FederatedRooms : public RemoteRooms {
  public:
-  FederatedRooms(federation::FederationClient& client, federation::KeyRing& keys) : client_(client), keys_(keys), lookup_(keys.lookup()) {}
+  FederatedRooms(federation::FederationClient& client, federation::KeyRing& keys)
+      : client_(client), keys_(keys), lookup_(keys.lookup()) {}
 
   std::optional<KnownKey> known_key(const ServerName& server, const KeyId& key) override {
     return lookup_(server, key);
@@ -155,7 +156,8 @@ class FederatedRooms : public RemoteRooms {
     const std::string* version = answer->is_object() ? find_string(*answer, "room_version") : nullptr;
     const Json* event = answer->is_object() ? find_object(*answer, "event") : nullptr;
     if (event == nullptr) return tl::make_unexpected(malformed("event"));
-    return Template{version == nullptr ? "1" : *version, std::make_shared<const Json>(*event)};
+    return Template{version == nullptr ? std::string(unnamed_room_version) : *version,
+                    std::make_shared<const Json>(*event)};
   }
 
   Result<Joined> send_join(const ServerName& server, const RoomId& room, const EventId& event,

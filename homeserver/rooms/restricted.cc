@@ -45,7 +45,7 @@ Result<Met> meets_any(Engine& engine, const Json& join_rules, const UserId& user
 // A joined user of this server who may invite.
 std::optional<UserId> find_voucher(Room& room, const RoomState& state) {
   const EventPtr power_levels = room.state_event(state, "m.room.power_levels", "");
-  const std::int64_t needed = power_for_action("invite", power_levels);
+  const std::int64_t needed = power_for_action(room.rules, "invite", power_levels);
   const auto local_users = room.residents.local_users();
   for (const auto& user : *local_users) {
     if (power_of_user(room.rules, user, room.create, power_levels) >= needed) return user;

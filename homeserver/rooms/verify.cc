@@ -104,4 +104,12 @@ std::vector<EventPtr> verify_all(Engine& engine, const RoomRules& rules, const R
   return events;
 }
 
+bool has_anothers_id(Room& room, const Event& event) {
+  if (room.rules.event_ids != RoomRules::EventIds::in_event) return false;
+  const EventPtr known = room.event(event.id());
+  if (!known) return false;
+  return known->room_id() != event.room_id() ||
+         reference_hash(room.rules, known->pdu()).value() != reference_hash(room.rules, event.pdu()).value();
+}
+
 }  // namespace skerry::homeserver

@@ -29,4 +29,8 @@ KeyLookup known_keys(Engine& engine);
 std::vector<EventPtr> verify_all(Engine& engine, const RoomRules& rules, const RoomId& room,
                                  const std::vector<Json>& pdus, const std::vector<ServerName>& notaries);
 
+// Whether another event is known under this one's id: ids that are no hashes (room versions 1 and 2) can be given
+// twice, and the event that came first keeps its own. In the room's turn only.
+bool has_anothers_id(Room& room, const Event& event);
+
 }  // namespace skerry::homeserver

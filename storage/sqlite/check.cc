@@ -155,14 +155,15 @@ class Check {
     const auto pdu = parse_stored(text);
     const auto hashed = pdu ? event_id_of(*rules, *pdu) : tl::make_unexpected(pdu.error());
     // What is not under the id's hash is under the content's, unless only the redacted form came.
-    const bool is_whole = hashed && hashed->str() == id && (has_its_content(*pdu) || *pdu == redact(*rules, *pdu));
+    const bool is_whole =
+        hashed && hashed->str() == id && (has_its_content(*rules, *pdu) || *pdu == redact(*rules, *pdu));
     if (!is_whole) found(id + " is an event whose text is another one's, or damaged");
   }
 
-  static bool has_its_content(const Json& pdu) {
+  static bool has_its_content(const RoomRules& rules, const Json& pdu) {
     const Json* hashes = find_object(pdu, "hashes");
     const std::string* noted = hashes != nullptr ? find_string(*hashes, "sha256") : nullptr;
-    const auto hash = content_hash(pdu);
+    const auto hash = content_hash(rules, pdu);
     return noted != nullptr && hash && *hash == *noted;
   }
 

@@ -52,7 +52,9 @@ class EventWriter {
     if (commit_.judgement.verdict == Verdict::dropped)
       return fail(ErrorCode::internal, "dropped events are not stored");
     room_ = room_row();
-    if (auto known = find_known()) return *known;
+    const auto known = find_known();
+    if (!known) return tl::make_unexpected(known.error());
+    if (*known) return **known;
     if (!states_are_written())
       return fail(ErrorCode::storage, "a state that the event builds on was lost with a write that failed");
     place();
@@ -77,9 +79,11 @@ class EventWriter {
   }
 
   // What is stored with its place already is not written again.
-  std::optional<StreamPosition> find_known() {
-    Query query(connection_, "SELECT nid, outlier, position FROM events WHERE event_id = ?", event_.id().str());
+  Result<std::optional<StreamPosition>> find_known() {
+    Query query(connection_, "SELECT nid, outlier, position, room FROM events WHERE event_id = ?", event_.id().str());
     if (!query.next()) return std::nullopt;
+    // Ids that are no hashes (room versions 1 and 2) can be given twice.
+    if (query.integer(3) != room_) return fail(ErrorCode::storage, "an event of another room is stored under this id");
     if (query.integer(1) == 0 || commit_.outlier) return query.is_null(2) ? 0 : query.integer(2);
     nid_ = query.integer(0);
     return std::nullopt;

@@ -6,19 +6,13 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "tests/support/room_builder.h"
+#include "tests/core/people.h"
 
 namespace skerry::test {
 
-inline const UserId alice = user("@alice:alpha.test");     // creator
-inline const UserId bob = user("@bob:bravo.test");         // 50, in the room
-inline const UserId carol = user("@carol:charlie.test");   // 0, in the room
-inline const UserId dave = user("@dave:delta.test");       // not in the room
-inline const UserId mallory = user("@mallory:mike.test");  // banned
-
 inline const char* const all_versions[] = {"10", "11", "12"};
 
-// A public room with these people.
+// A public room: bob has 50 and carol nothing, mallory is banned, dave is not in it.
 struct PeopledRoom {
   explicit PeopledRoom(std::string_view version, std::string_view join_rule = "public")
       : room(version), tip(room.created()) {

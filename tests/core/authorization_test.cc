@@ -208,13 +208,13 @@ TEST_CASE("version 10 takes the creator from the content") {
 
 TEST_CASE("levels of actions have their defaults") {
   RoomBuilder room("12");
-  CHECK(power_for_action("invite", nullptr) == 0);
-  for (const char* action : {"ban", "kick", "redact"}) CHECK(power_for_action(action, nullptr) == 50);
+  CHECK(power_for_action(room.rules(), "invite", nullptr) == 0);
+  for (const char* action : {"ban", "kick", "redact"}) CHECK(power_for_action(room.rules(), action, nullptr) == 50);
   RoomBuilder::Tip tip = room.created();
   const EventPtr levels = room.state(tip, alice, "m.room.power_levels", R"({"ban":1,"invite":2})");
-  CHECK(power_for_action("ban", levels) == 1);
-  CHECK(power_for_action("invite", levels) == 2);
-  CHECK(power_for_action("kick", levels) == 50);
+  CHECK(power_for_action(room.rules(), "ban", levels) == 1);
+  CHECK(power_for_action(room.rules(), "invite", levels) == 2);
+  CHECK(power_for_action(room.rules(), "kick", levels) == 50);
   CHECK(power_to_send(room.rules(), "x", true, levels) == 50);
   CHECK(power_to_send(room.rules(), "x", false, levels) == 0);
 }

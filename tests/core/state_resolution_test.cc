@@ -6,61 +6,12 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "tests/support/room_builder.h"
+#include "tests/core/resolution_cases.h"
 
-namespace skerry {
+namespace skerry::test {
 namespace {
 
-using test::Draft;
-using test::RoomBuilder;
-using test::user;
-using Tip = RoomBuilder::Tip;
-
-const UserId alice = user("@alice:alpha.test");
-const UserId bob = user("@bob:bravo.test");
-const UserId carol = user("@carol:charlie.test");
-const UserId mallory = user("@mallory:delta.test");
-
-std::string levels(const RoomBuilder& room, Json users, Json more = Json::object()) {
-  if (!room.rules().creators_are_privileged) users[room.creator().str()] = 100;
-  more["users"] = std::move(users);
-  return dump(more);
-}
-
-// A public room where anybody may set the topic; bob has power 50.
-Tip room_with_bob(RoomBuilder& room, Json more_levels = {{"events", {{"m.room.topic", 0}}}}) {
-  Tip tip = room.created();
-  room.state(tip, alice, "m.room.power_levels", levels(room, {{bob.str(), 50}}, std::move(more_levels)));
-  room.join(tip, bob);
-  room.state(tip, alice, "m.room.topic", R"({"topic":"old"})");
-  return tip;
-}
-
-EventPtr topic(RoomBuilder& room, Tip& tip, const UserId& sender, std::string_view text) {
-  return room.state(tip, sender, "m.room.topic", dump({{"topic", text}}));
-}
-
-// The resolution, the same whatever the order of the forks.
-StateMap resolve(const RoomBuilder& room, std::vector<StateMap> forks) {
-  std::sort(forks.begin(), forks.end());
-  std::optional<StateMap> first;
-  do {
-    std::vector<StatePtr> states;
-    for (const StateMap& fork : forks) states.push_back(std::make_shared<const StateMap>(fork));
-    auto resolved = resolve_state(room.rules(), states, room.lookup(), room.is_rejected());
-    REQUIRE(std::holds_alternative<StateMap>(resolved));
-    if (!first) first = std::get<StateMap>(resolved);
-    CHECK(std::get<StateMap>(resolved) == *first);
-  } while (std::next_permutation(forks.begin(), forks.end()));
-  return *first;
-}
-
-EventId id_in(const StateMap& state, std::string_view type, std::string_view key = "") {
-  const auto entry = state.find({std::string(type), std::string(key)});
-  return entry == state.end() ? EventId{} : entry->second;
-}
-
-const char* const all_versions[] = {"10", "11", "12"};
+const char* const all_versions[] = {"2", "3", "5", "6", "9", "10", "11", "12"};
 
 TEST_CASE("one fork and equal forks come back as they are") {
   RoomBuilder room("12");
@@ -257,6 +208,54 @@ TEST_CASE("v2 judges old events by the unconflicted state and v2.1 does not") {
   }
 }
 
+// The first problem that version 12 mends. P2 gives carol 100, carol makes the room invite only (J2), P3 takes her
+// power away. One fork, told so by a server that erred, still has the old join rule J1; both have P3. Conflicted: J1
+// and J2; nothing is in one chain only, since P3 and carol's join stand in both states. v2: X = {J1, J2}, J1 earlier
+// and of no less power. J1 is allowed. J2 is judged by P3, which is unconflicted: carol has 0 (rule 7 of 6, 8 of 2 and
+// 3). The room is public again. v2.1: with carol's join, which lies between J2 and J1. Nothing is presumed: J1 is
+// allowed, carol's join is by J1, J2 is by the P2 it cites. The room stays closed.
+TEST_CASE("a rule set under power since lost is reset by v2 and kept by v2.1") {
+  for (const char* version : all_versions) {
+    RoomBuilder room(version);
+    Tip tip = room.created();
+    const EventPtr j1 = room.in_state(tip.state, "m.room.join_rules");
+    room.join(tip, carol);
+    room.state(tip, alice, "m.room.power_levels", levels(room, {{carol.str(), 100}}));
+    Tip stale = tip;
+    const EventPtr j2 = room.state(tip, carol, "m.room.join_rules", R"({"join_rule":"invite"})");
+    const EventPtr p3 = room.state(tip, alice, "m.room.power_levels", levels(room, Json::object()));
+    stale.state[{"m.room.power_levels", ""}] = p3->id();
+    const StateMap resolved = resolve(room, {tip.state, stale.state});
+    const bool is_v2 = room.rules().state_resolution == RoomRules::StateResolution::v2;
+    // In version 12 carol may lose her power only to a creator, who is alice.
+    CHECK(id_in(resolved, "m.room.join_rules") == (is_v2 ? j1 : j2)->id());
+  }
+}
+
+// The second. P1, P2, P3 follow each other; the clock that dated P1 was fast. One fork erred and still has P1. A topic
+// that both have cites P3, so that all three are in both chains: the auth difference is empty, and the conflicted set
+// is {P1, P3}. Nothing says that P3 came after P1 but P2, which is not in it.
+// v2: by time P3 comes before P1, both by alice, both allowed: P1 stands, and mallory has her power again.
+// v2.1: P3 -> P2 -> P1 is a path between conflicted events, so P2 is in, and the order is P1, P2, P3.
+TEST_CASE("power levels whose history is agreed upon are reset by v2 and kept by v2.1") {
+  for (const char* version : all_versions) {
+    RoomBuilder room(version);
+    Tip tip = room.created();
+    const auto set_levels = [&](Json users, std::int64_t time) {
+      return room.add(tip, {alice, "m.room.power_levels", "", levels(room, std::move(users)), time, {}});
+    };
+    const EventPtr p1 = set_levels({{mallory.str(), 50}}, 1'900'000'000'000);
+    set_levels({{mallory.str(), 0}}, 1'800'000'000'000);
+    const EventPtr p3 = set_levels({{bob.str(), 50}}, 1'800'000'000'001);
+    topic(room, tip, alice, "under P3");
+    StateMap stale = tip.state;
+    stale[{"m.room.power_levels", ""}] = p1->id();
+    const StateMap resolved = resolve(room, {tip.state, stale});
+    const bool is_v2 = room.rules().state_resolution == RoomRules::StateResolution::v2;
+    CHECK(id_in(resolved, "m.room.power_levels") == (is_v2 ? p1 : p3)->id());
+  }
+}
+
 // carol joins, sets power levels P that take mallory's, changes her name; alice then invites bob, citing P. carol's
 // memberships and bob's conflict, P does not; but invite -> P -> carol's join is a path between conflicted events. So P
 // is applied with the power events, and mallory's topic, citing the older levels, is refused. Without the subgraph
@@ -389,4 +388,4 @@ TEST_CASE("auth chains of twenty thousand events are walked without recursion") 
 }
 
 }  // namespace
-}  // namespace skerry
+}  // namespace skerry::test

@@ -23,7 +23,7 @@ EventDraft message(const RoomId& room, const UserId& sender, const std::string& 
 }  // namespace
 
 TEST_CASE("messages of a new room form one chain in every room version") {
-  const auto version = GENERATE(as<std::string>(), "10", "11", "12");
+  const auto version = GENERATE(as<std::string>(), "1", "2", "3", "5", "9", "10", "11", "12");
   World world;
   TestServer& alpha = world.add("alpha.test");
   const UserId alice = alpha.user("alice");
@@ -184,7 +184,7 @@ TEST_CASE("a room is created whole or not at all") {
   CHECK(alpha.rooms().rooms()->empty());
   const auto unknown = [&] {
     Answer<RoomId> answer;
-    alpha.pipeline().create_room("1", alice, "{}", {}, [give = answer.giver()](auto room) { give(room); });
+    alpha.pipeline().create_room("13", alice, "{}", {}, [give = answer.giver()](auto room) { give(room); });
     return answer.wait();
   }();
   REQUIRE_FALSE(unknown);
@@ -256,7 +256,7 @@ TEST_CASE("users of this server hear of what concerns them") {
 }
 
 TEST_CASE("a redaction applies to events of the same server and by those who may redact") {
-  const auto version = GENERATE(as<std::string>(), "10", "11", "12");
+  const auto version = GENERATE(as<std::string>(), "1", "2", "3", "5", "9", "10", "11", "12");
   World world;
   TestServer& alpha = world.add("alpha.test");
   const UserId alice = alpha.user("alice");

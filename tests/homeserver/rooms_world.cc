@@ -217,7 +217,8 @@ void TestServer::start() {
                                     const std::lock_guard lock(mutex_);
                                     notified_.insert(notified_.end(), users.begin(), users.end());
                                   },
-                                  [](const std::vector<ServerName>&) {}});
+                                  [](const std::vector<ServerName>&) {},
+                                  [this](const EventPtr& event) { return policy ? policy(event) : std::nullopt; }});
   pipeline_ = std::make_unique<homeserver::RoomPipeline>(*context_);
   reader_ = std::make_unique<homeserver::RoomReader>(*store_, name_);
   membership_ = std::make_unique<homeserver::MembershipService>(*context_, *pipeline_, *reader_);

@@ -73,6 +73,9 @@ class TestServer {
   // the same shares its outcome.
   homeserver::RemoteOutcome receive_again(const ServerName& origin, const Json& pdu);
 
+  // What the rooms' policy servers refuse here; empty: there are none.
+  std::function<std::optional<Refused>(const EventPtr&)> policy;
+
   // What this server knows.
   std::vector<std::string> bodies(const RoomId& room);  // of the live messages, in their order here
   std::vector<EventId> heads(const RoomId& room);

@@ -42,10 +42,24 @@ EventPtr RoomBuilder::make_create() {
              {"prev_events", Json::array()},  {"auth_events", Json::array()}};
   if (!rules_.room_id_is_create_hash) event["room_id"] = "!room:" + creator_.server().str();
   if (rules_.create_has_creator) event["content"]["creator"] = creator_.str();
+  name(event);
   must(hash_and_sign_event(rules_, event, creator_.server(), key_of(creator_.server())).map([] { return 0; }));
   EventPtr created = must(Event::make(rules_, std::move(event)));
   put(created);
   return created;
+}
+
+void RoomBuilder::name(Json& event) {
+  if (rules_.event_ids != RoomRules::EventIds::in_event) return;
+  const std::string home = user(event["sender"].get<std::string>()).server().str();
+  event["event_id"] = "$" + std::to_string(++named_) + ":" + home;
+}
+
+Json RoomBuilder::citation(const EventId& id) const {
+  const EventPtr event = find(id);
+  if (event != nullptr) return citation_of(rules_, *event);
+  if (rules_.event_ids != RoomRules::EventIds::in_event) return id.str();
+  return Json::array({id.str(), Json::object()});
 }
 
 RoomBuilder::Tip RoomBuilder::at_create() const {
@@ -73,13 +87,14 @@ Json RoomBuilder::pdu(const Tip& tip, const Draft& draft) {
              {"prev_events", Json::array()},
              {"auth_events", Json::array()}};
   if (draft.state_key) event["state_key"] = *draft.state_key;
-  for (const EventId& head : tip.heads) event["prev_events"].push_back(head.str());
+  for (const EventId& head : tip.heads) event["prev_events"].push_back(citation(head));
   for (const StateKey& key : auth_event_keys(rules_, draft.type, draft.sender, draft.state_key, content)) {
     if (const auto entry = tip.state.find(key); entry != tip.state.end()) {
-      event["auth_events"].push_back(entry->second.str());
+      event["auth_events"].push_back(citation(entry->second));
     }
   }
-  for (const auto& [name, value] : draft.extra) event[name] = Json::parse(value);
+  name(event);
+  for (const auto& [member, value] : draft.extra) event[member] = Json::parse(value);
   const ServerName home = draft.sender.server();
   must(hash_and_sign_event(rules_, event, home, key_of(home)).map([] { return 0; }));
   return event;

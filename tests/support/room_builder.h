@@ -91,10 +91,13 @@ class RoomBuilder {
 
  private:
   EventPtr make_create();
+  void name(Json& event);                  // its event_id, where the version has one
+  Json citation(const EventId& id) const;  // as prev_events and auth_events have it
 
   const RoomRules& rules_;
   UserId creator_;
   std::int64_t clock_ms_ = 1'700'000'000'000;
+  int named_ = 0;
   std::unordered_map<EventId, EventPtr> events_;
   std::set<EventId> rejected_;
   EventPtr create_;
