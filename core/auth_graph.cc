@@ -19,23 +19,28 @@ EventPtr AuthGraph::find_auth_event(const Event& event, std::string_view type, s
   return nullptr;
 }
 
-EventIds AuthGraph::reach(const EventIds& starts, const EventIds& stops) {
-  EventIds reached = starts;
+namespace {
+
+// `starts` and all that is reached from them over auth_events, without what `is_end` says yes to and what is reached
+// through that only.
+template <class IsEnd>
+EventIds reach(AuthGraph& graph, const EventIds& starts, const IsEnd& is_end) {
+  EventIds reached;
+  EventIds seen = starts;
   std::vector<EventId> open(starts.begin(), starts.end());
   while (!open.empty()) {
-    const EventId id = std::move(open.back());
+    EventId id = std::move(open.back());
     open.pop_back();
-    if (stops.contains(id)) continue;
-    const EventPtr event = find(id);
-    if (event == nullptr) continue;
-    for (const EventId& cited : event->auth_events()) {
-      if (reached.insert(cited).second) open.push_back(cited);
+    if (is_end(id)) continue;
+    if (const EventPtr event = graph.find(id)) {
+      for (const EventId& cited : event->auth_events()) {
+        if (seen.insert(cited).second) open.push_back(cited);
+      }
     }
+    reached.insert(std::move(id));
   }
   return reached;
 }
-
-namespace {
 
 // Takes out of `candidates` what is reached from `starts`; ends as soon as nothing is left.
 void remove_reached(AuthGraph& graph, const EventIds& starts, EventIds& candidates) {
@@ -54,48 +59,160 @@ void remove_reached(AuthGraph& graph, const EventIds& starts, EventIds& candidat
   }
 }
 
+// Which events are common ones or lie in the auth chain of one: asked from above, event by event, until a common event
+// is met. What was found out of an event on the way is kept, so that all questions together look at each citation once
+// at most.
+class CommonChains {
+ public:
+  CommonChains(const AuthGraph& graph, const EventIds& common) : graph_(graph), common_(common) {}
+
+  bool contains(const EventId& id) {
+    if (const auto known = known_.find(id); known != known_.end()) return known->second;
+    if (common_.contains(id)) return true;
+    begin(id);
+    // Depth first: the way to here is in one chain with what is met.
+    while (!way_.empty()) {
+      Step& step = way_.back();
+      if (step.at == step.page.events.size()) {
+        if (step.page.next == 0) {
+          known_[step.id] = false;
+          way_.pop_back();
+        } else {
+          step.page = graph_.citing(step.id, step.page.next);
+          step.at = 0;
+        }
+        continue;
+      }
+      const EventId& above = step.page.events[step.at++];
+      const auto known = known_.find(above);
+      if (common_.contains(above) || (known != known_.end() && known->second)) {
+        for (const Step& passed : way_) known_[passed.id] = true;
+        way_.clear();
+        return true;
+      }
+      // One that is on the way itself cannot be above: ids are hashes, or the events were stored one after the other.
+      if (known == known_.end()) begin(above);
+    }
+    return false;
+  }
+
+ private:
+  struct Step {
+    EventId id;
+    CitingPage page;
+    std::size_t at = 0;
+  };
+
+  void begin(EventId id) {
+    known_.emplace(id, false);
+    CitingPage page = graph_.citing(id, 0);
+    way_.push_back({std::move(id), std::move(page)});
+  }
+
+  const AuthGraph& graph_;
+  const EventIds& common_;
+  std::unordered_map<EventId, bool> known_;
+  std::vector<Step> way_;
+};
+
 }  // namespace
 
 // Common events, and with them all that lies behind them, are in every fork's chain: the walks from what differs end
-// there. What such walks of some forks find and those of others do not is the difference, but for what also lies behind
-// a common event. Those are usually few or none, so that the chains of the common events, nearly the whole room, seldom
-// need to be walked.
+// there. What such walks of some forks find and those of others do not is the difference. Without an index the walks
+// end at common events themselves only, and what they found behind them has to be taken out afterwards; that is little
+// or nothing as a rule, so that the chains of the common events, nearly the whole room, seldom need to be walked.
 EventIds auth_difference(AuthGraph& graph, const EventIds& common, const std::vector<EventIds>& differing) {
+  CommonChains chains(graph, common);
+  const bool has_index = graph.has_index();
+  const auto is_common = [&](const EventId& id) { return has_index ? chains.contains(id) : common.contains(id); };
   std::unordered_map<EventId, std::size_t> forks_reaching;
   for (const EventIds& starts : differing) {
-    for (const EventId& id : graph.reach(starts, common)) ++forks_reaching[id];
+    for (const EventId& id : reach(graph, starts, is_common)) ++forks_reaching[id];
   }
   for (const EventIds& starts : differing) {
     for (const EventId& id : starts) forks_reaching.erase(id);
   }
   EventIds difference;
   for (const auto& [id, forks] : forks_reaching) {
-    if (forks < differing.size() && !common.contains(id)) difference.insert(id);
+    if (forks < differing.size()) difference.insert(id);
   }
-  remove_reached(graph, common, difference);
+  if (!has_index) remove_reached(graph, common, difference);
   return difference;
 }
 
-EventIds conflicted_subgraph(AuthGraph& graph, const EventIds& conflicted) {
-  std::unordered_map<EventId, std::vector<EventId>> cited_by;
-  for (const EventId& id : graph.reach(conflicted, {})) {
-    const EventPtr event = graph.find(id);
-    if (event == nullptr) continue;
-    for (const EventId& cited : event->auth_events()) cited_by[cited].push_back(id);
-  }
-  // Everything reached lies below a conflicted event; what also lies above one is on a path.
-  EventIds subgraph = conflicted;
-  std::vector<EventId> open(conflicted.begin(), conflicted.end());
+namespace {
+
+using Citations = std::unordered_map<EventId, std::vector<EventId>>;
+
+// `from` and all that is reached from it by `next`.
+template <class Next>
+EventIds closure(const EventIds& from, const Next& next) {
+  EventIds reached = from;
+  std::vector<EventId> open(from.begin(), from.end());
   while (!open.empty()) {
     const EventId id = std::move(open.back());
     open.pop_back();
-    const auto above = cited_by.find(id);
-    if (above == cited_by.end()) continue;
-    for (const EventId& citing : above->second) {
-      if (subgraph.insert(citing).second) open.push_back(citing);
+    for (const EventId& neighbour : next(id)) {
+      if (reached.insert(neighbour).second) open.push_back(neighbour);
     }
   }
-  return subgraph;
+  return reached;
+}
+
+// All that lies below some events, or all that lies above, found step by step.
+class Side {
+ public:
+  explicit Side(const EventIds& from) : reached(from), open_(from.begin(), from.end()) {}
+  bool is_whole() const { return open_.empty(); }
+
+  void step_down(AuthGraph& graph) {
+    const EventId id = std::move(open_.back());
+    open_.pop_back();
+    if (const EventPtr event = graph.find(id)) add(id, event->auth_events());
+  }
+
+  void step_up(const AuthGraph& graph) {
+    const EventId id = open_.back();
+    CitingPage page = graph.citing(id, from_);
+    from_ = page.next;
+    if (from_ == 0) open_.pop_back();
+    add(id, page.events);
+  }
+
+  EventIds reached;
+  Citations met_from;  // by what an event was met: those that cite it, or those that it cites
+
+ private:
+  void add(const EventId& id, const std::vector<EventId>& neighbours) {
+    for (const EventId& neighbour : neighbours) {
+      met_from[neighbour].push_back(id);
+      // Before an event whose pages are not all read yet.
+      if (reached.insert(neighbour).second) open_.insert(open_.end() - (from_ == 0 ? 0 : 1), neighbour);
+    }
+  }
+
+  std::vector<EventId> open_;
+  std::int64_t from_ = 0;
+};
+
+}  // namespace
+
+// Of all that lies below the conflicted events, what lies above one of them; or of all that lies above them, what lies
+// below one. Where there is an index both sides are walked by turns and the smaller one serves: little cites a new
+// event, and little is cited by an old one.
+EventIds conflicted_subgraph(AuthGraph& graph, const EventIds& conflicted) {
+  Side below(conflicted);
+  Side above(conflicted);
+  while (!below.is_whole() && !above.is_whole()) {
+    below.step_down(graph);
+    if (graph.has_index()) above.step_up(graph);
+  }
+  const Side& whole = below.is_whole() ? below : above;
+  return closure(conflicted, [&whole](const EventId& id) -> const std::vector<EventId>& {
+    static const std::vector<EventId> none;
+    const auto met = whole.met_from.find(id);
+    return met == whole.met_from.end() ? none : met->second;
+  });
 }
 
 }  // namespace skerry::resolution

@@ -1,4 +1,5 @@
-// Walks over the graph that auth_events span, for state resolution. Iterative: chains may be 100,000 events long.
+// Walks over the graph that auth_events span, for state resolution. Iterative: chains may be 100,000 events long. With
+// an index of who cites an event they look at what differs and its neighbours; without one, at whole chains.
 #pragma once
 
 #include <unordered_map>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "core/authorization.h"
+#include "core/state_resolution.h"
 
 namespace skerry::resolution {
 
@@ -14,19 +16,21 @@ using EventIds = std::unordered_set<EventId>;
 // Events by id, each looked up once. Remembers what was not at hand.
 class AuthGraph {
  public:
-  explicit AuthGraph(const EventLookup& lookup) : lookup_(lookup) {}
+  // `citing` may be empty.
+  AuthGraph(const EventLookup& lookup, const CitingLookup& citing) : lookup_(lookup), citing_(citing) {}
 
   // Null when not at hand; then missing() names it.
   const EventPtr& find(const EventId& id);
   // The event of that state key among the auth_events, or null.
   EventPtr find_auth_event(const Event& event, std::string_view type, std::string_view state_key);
   const std::vector<EventId>& missing() const { return missing_; }
-
-  // `starts` and all that is reached from them over auth_events, but not what lies behind events of `stops`.
-  EventIds reach(const EventIds& starts, const EventIds& stops);
+  bool has_index() const { return static_cast<bool>(citing_); }
+  // REQUIRES: has_index().
+  CitingPage citing(const EventId& id, std::int64_t from) const { return citing_(id, from); }
 
  private:
   const EventLookup& lookup_;
+  const CitingLookup& citing_;
   std::unordered_map<EventId, EventPtr> events_;
   std::vector<EventId> missing_;
 };

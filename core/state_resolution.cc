@@ -61,8 +61,8 @@ std::vector<EventId> ids_of(const std::vector<EventPtr>& events) {
 class Resolver {
  public:
   Resolver(const RoomRules& rules, const EventLookup& events, const std::function<bool(const EventId&)>& rejected,
-           ResolutionTrace* trace)
-      : rules_(rules), graph_(events), rejected_(rejected), trace_(trace) {}
+           ResolutionTrace* trace, const CitingLookup& citing)
+      : rules_(rules), graph_(events, citing), rejected_(rejected), trace_(trace) {}
 
   std::variant<StateMap, Missing> resolve(const std::vector<StatePtr>& forks) {
     Separation state = separate(forks);
@@ -172,7 +172,7 @@ class Resolver {
 std::variant<StateMap, Missing> resolve_state(const RoomRules& rules, const std::vector<StatePtr>& forks,
                                               const EventLookup& events,
                                               const std::function<bool(const EventId&)>& rejected,
-                                              ResolutionTrace* trace) {
+                                              ResolutionTrace* trace, const CitingLookup& citing) {
   std::vector<StatePtr> distinct;
   for (const StatePtr& fork : forks) {
     const bool is_known = std::any_of(distinct.begin(), distinct.end(),
@@ -183,7 +183,7 @@ std::variant<StateMap, Missing> resolve_state(const RoomRules& rules, const std:
   if (rules.state_resolution == RoomRules::StateResolution::v1) {
     return resolution::resolve_v1(rules, distinct, events, trace);
   }
-  return resolution::Resolver(rules, events, rejected, trace).resolve(distinct);
+  return resolution::Resolver(rules, events, rejected, trace, citing).resolve(distinct);
 }
 
 }  // namespace skerry

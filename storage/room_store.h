@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/state_resolution.h"
 #include "storage/types.h"
 #include "storage/writer.h"
 
@@ -33,6 +34,8 @@ struct EventCommit {
   std::optional<EventId> redacts;      // apply this event as a redaction of that one, if both are there
   std::optional<EventId> redacted_by;  // a redaction that came before this event, and applies to it
   std::optional<ClientTransaction> transaction;
+  // A room whose aliases and entry in the room directory move to this event's room.
+  std::optional<RoomId> replaces;
   // This server hands it on to the others in the room: its own users' events, and joins, leaves and knocks sent through
   // it.
   bool distribute = false;
@@ -127,6 +130,9 @@ class RoomStore {
   virtual Result<std::optional<EventId>> state_event(StateId id, const StateKey& key) = 0;
   // All events on the auth chains of `ids`, without `ids` themselves. What is absent is left out.
   virtual Result<std::vector<EventId>> auth_chain(const std::vector<EventId>& ids) = 0;
+  // State events that cite `id` in their auth_events, latest first, in pages; those that were rejected when they came
+  // are left out. `from`: 0 at first, then the page's `next`.
+  virtual Result<CitingPage> citing(const EventId& id, std::int64_t from) = 0;
 
   // -- rooms
   virtual Result<std::optional<RoomInfo>> room(const RoomId& room) = 0;

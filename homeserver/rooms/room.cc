@@ -117,6 +117,20 @@ bool Room::rejected(const EventId& event_id) {
   return found != nullptr && found->rejected;
 }
 
+CitingPage Room::citing(const EventId& event_id, std::int64_t from) {
+  auto page = store_.citing(event_id, from);
+  if (!page) {
+    trouble_ = page.error();
+    return {};
+  }
+  if (from != 0) return std::move(*page);
+  const auto flying = citing_in_flight_.find(event_id);
+  if (flying != citing_in_flight_.end()) {
+    page->events.insert(page->events.begin(), flying->second.begin(), flying->second.end());
+  }
+  return std::move(*page);
+}
+
 void Room::cache(EventPtr event, bool was_rejected) {
   if (cache_.size() >= cached_events) cache_.clear();
   const EventId key = event->id();
@@ -221,7 +235,8 @@ Result<Room::StateOrNeeds> Room::resolve(const std::vector<RoomState>& forks) {
   }
   auto outcome = resolve_state(
       rules, maps, [this](const EventId& event_id) { return event(event_id); },
-      [this](const EventId& event_id) { return rejected(event_id); });
+      [this](const EventId& event_id) { return rejected(event_id); }, nullptr,
+      [this](const EventId& event_id, std::int64_t from) { return citing(event_id, from); });
   if (auto trouble = take_trouble()) return tl::make_unexpected(*trouble);
   if (auto* missing = std::get_if<Missing>(&outcome)) {
     Needs needs;
@@ -261,6 +276,9 @@ Result<RoomState> Room::state_after(const RoomState& before, const Event& event)
 void Room::remember(Placed placed) {
   const EventId event_id = placed.event->id();
   for (const auto& parent : placed.event->prev_events()) ++parents_in_flight_[parent];
+  if (placed.event->is_state()) {
+    for (const auto& cited : placed.event->auth_events()) citing_in_flight_[cited].push_back(event_id);
+  }
   in_flight_.insert_or_assign(event_id, std::move(placed));
 }
 
@@ -269,6 +287,12 @@ void Room::forget(const EventId& event_id) {
     for (const auto& parent : flying.mapped().event->prev_events()) {
       const auto found = parents_in_flight_.find(parent);
       if (found != parents_in_flight_.end() && --found->second == 0) parents_in_flight_.erase(found);
+    }
+    for (const auto& cited : flying.mapped().event->auth_events()) {
+      const auto found = citing_in_flight_.find(cited);
+      if (found == citing_in_flight_.end()) continue;
+      std::erase(found->second, event_id);
+      if (found->second.empty()) citing_in_flight_.erase(found);
     }
   }
   if (const auto transaction = transaction_of_.extract(event_id)) transactions_.erase(transaction.mapped());

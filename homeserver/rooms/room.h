@@ -132,12 +132,14 @@ class Room {
     bool rejected = false;
   };
   const Cached* find(const EventId& event_id);
+  CitingPage citing(const EventId& event_id, std::int64_t from);
   Result<RoomState> state(storage::StateId state_id);
 
   storage::RoomStore& store_;
   std::unordered_map<EventId, Placed> in_flight_;
-  std::unordered_map<EventId, int> parents_in_flight_;       // how many events in flight name each in their prev_events
-  std::unordered_map<EventId, std::string> transaction_of_;  // of events in flight
+  std::unordered_map<EventId, int> parents_in_flight_;  // how many events in flight name each in their prev_events
+  std::unordered_map<EventId, std::vector<EventId>> citing_in_flight_;  // state events that cite it
+  std::unordered_map<EventId, std::string> transaction_of_;             // of events in flight
   std::unordered_map<std::string, EventId> transactions_;
   std::unordered_map<EventId, Cached> cache_;
   std::list<std::pair<std::set<storage::StateId>, RoomState>> resolutions_;  // the latest few

@@ -52,6 +52,11 @@ constexpr Question questions[] = {
      "is redacted by an event that is not stored"},
     {"SELECT event_id FROM client_transactions WHERE event_id NOT IN (SELECT event_id FROM events)",
      "answers a client's transaction, and is not stored"},
+    {"SELECT DISTINCT citing FROM auth_citations WHERE cited NOT IN (SELECT nid FROM events) OR citing NOT IN "
+     "(SELECT nid FROM events)",
+     "is a row that is noted for a citation, of which an event is not stored"},
+    {"SELECT event_id FROM awaited_auth_events JOIN events USING(event_id)",
+     "is noted as absent where it is cited, and is there"},
     // states
     {"SELECT id FROM states WHERE base <> 0 AND base NOT IN (SELECT id FROM states)",
      "is a state whose base is not stored"},
@@ -138,26 +143,42 @@ class Check {
     Query all(connection_, "SELECT nid FROM events");
     while (all.next()) rows.insert(all.integer(0));
     report_.events = static_cast<std::int64_t>(rows.size());
-    Query query(connection_, "SELECT event_id, json, version, auth FROM events JOIN rooms ON rooms.nid = events.room");
+    Query query(connection_,
+                "SELECT event_id, json, version, auth, events.nid, verdict FROM events JOIN rooms ON rooms.nid = "
+                "events.room");
     while (query.next()) {
-      check_text(query.text(0), query.text(1), query.text(2));
+      const bool counts = check_text(query.text(0), query.text(1), query.text(2)) && query.integer(5) != 2;
       if (query.is_null(3)) continue;
       std::istringstream cited(query.text(3));
       for (std::int64_t row = 0; cited >> row;) {
-        if (!rows.contains(row)) found(query.text(0) + " cites an event that is not stored");
+        if (!rows.contains(row)) {
+          found(query.text(0) + " cites an event that is not stored");
+        } else if (counts && !is_noted(row, query.integer(4))) {
+          found(query.text(0) + " cites an event whose row does not lead to it");
+        }
       }
     }
   }
 
-  void check_text(const std::string& id, const std::string& text, const std::string& version) {
+  bool is_noted(std::int64_t cited, std::int64_t citing) {
+    Query query(connection_, "SELECT 1 FROM auth_citations WHERE cited = ? AND citing = ?", cited, citing);
+    return query.next();
+  }
+
+  // True for a state event.
+  bool check_text(const std::string& id, const std::string& text, const std::string& version) {
     const RoomRules* rules = find_room_rules(version);
-    if (rules == nullptr) return found(id + " belongs to a room of version " + version + ", which is not known");
+    if (rules == nullptr) {
+      found(id + " belongs to a room of version " + version + ", which is not known");
+      return false;
+    }
     const auto pdu = parse_stored(text);
     const auto hashed = pdu ? event_id_of(*rules, *pdu) : tl::make_unexpected(pdu.error());
     // What is not under the id's hash is under the content's, unless only the redacted form came.
     const bool is_whole =
         hashed && hashed->str() == id && (has_its_content(*rules, *pdu) || *pdu == redact(*rules, *pdu));
     if (!is_whole) found(id + " is an event whose text is another one's, or damaged");
+    return pdu && pdu->contains("state_key");
   }
 
   static bool has_its_content(const RoomRules& rules, const Json& pdu) {

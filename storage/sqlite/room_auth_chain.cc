@@ -1,6 +1,9 @@
 // Auth chains: each event's row holds the row ids of its auth_events, so that a walk neither parses events nor looks
-// ids up.
+// ids up. The other way, from an event to those that cite it, leads a table of pairs of rows. In it are those state
+// events that were not rejected when they were written, which are all that a chain of an accepted event can consist of:
+// an event that cites a rejected one, or one that is not state, is rejected itself. So messages cost it nothing.
 #include <charconv>
+#include <limits>
 #include <unordered_set>
 
 #include "storage/sqlite/room_store.h"
@@ -8,6 +11,9 @@
 namespace skerry::storage {
 
 namespace {
+
+constexpr std::size_t first_citing_page = 8;
+constexpr std::size_t citing_page = 256;
 
 std::optional<std::int64_t> event_nid(Connection& connection, const EventId& id) {
   Query query(connection, "SELECT nid FROM events WHERE event_id = ?", id.str());
@@ -26,14 +32,59 @@ std::vector<std::int64_t> split_nids(const std::string& text) {
 
 }  // namespace
 
-std::optional<std::string> auth_nids(Connection& connection, const Event& event) {
-  std::string nids;
+CitedRows::CitedRows(Connection& connection, const Event& event) {
   for (const EventId& id : event.auth_events()) {
-    const auto nid = event_nid(connection, id);
-    if (!nid) return std::nullopt;
-    nids += (nids.empty() ? "" : " ") + std::to_string(*nid);
+    if (const auto row = event_nid(connection, id)) {
+      rows_.push_back(*row);
+    } else {
+      absent_.push_back(id);
+    }
   }
-  return nids;
+}
+
+std::optional<std::string> CitedRows::text() const {
+  if (!absent_.empty()) return std::nullopt;
+  std::string text;
+  for (const std::int64_t row : rows_) text += (text.empty() ? "" : " ") + std::to_string(row);
+  return text;
+}
+
+void CitedRows::note_citing(Connection& connection, std::int64_t citing) const {
+  for (const std::int64_t cited : rows_) {
+    Query(connection, "INSERT OR IGNORE INTO auth_citations VALUES(?, ?)", cited, citing).run();
+  }
+  for (const EventId& id : absent_) {
+    Query(connection, "INSERT OR IGNORE INTO awaited_auth_events VALUES(?, ?)", id.str(), citing).run();
+  }
+}
+
+void note_cited(Connection& connection, const EventId& id, std::int64_t row) {
+  {
+    Query waiting(connection, "SELECT 1 FROM awaited_auth_events WHERE event_id = ? LIMIT 1", id.str());
+    if (!waiting.next()) return;
+  }
+  Query(connection, "INSERT OR IGNORE INTO auth_citations SELECT ?, citing FROM awaited_auth_events WHERE event_id = ?",
+        row, id.str())
+      .run();
+  Query(connection, "DELETE FROM awaited_auth_events WHERE event_id = ?", id.str()).run();
+}
+
+Result<CitingPage> SqliteRoomStore::citing(const EventId& id, std::int64_t from) {
+  return readers_.read([&](Connection& connection) -> Result<CitingPage> {
+    // The latest are most likely to be what is looked for: pages begin small.
+    const std::size_t size = from == 0 ? first_citing_page : citing_page;
+    Query query(connection,
+                "SELECT event_id, citing FROM auth_citations JOIN events ON nid = citing "
+                "WHERE cited = (SELECT nid FROM events WHERE event_id = ?) AND citing < ? ORDER BY citing DESC LIMIT ?",
+                id.str(), from == 0 ? std::numeric_limits<std::int64_t>::max() : from, size);
+    CitingPage page;
+    while (query.next()) {
+      page.events.push_back(stored_id<EventId>(query.text(0)));
+      page.next = query.integer(1);
+    }
+    if (page.events.size() < size) page.next = 0;
+    return page;
+  });
 }
 
 // For an event whose auth_events were not all there when it came.

@@ -58,11 +58,15 @@ class EventWriter {
     if (!states_are_written())
       return fail(ErrorCode::storage, "a state that the event builds on was lost with a write that failed");
     place();
+    const CitedRows cited(connection_, event_);
     if (nid_) {
-      update_row();
+      update_row(cited);
     } else {
-      insert_row();
+      insert_row(cited);
+      nid_ = connection_.database().getLastInsertRowid();
+      if (event_.is_state()) note_cited(connection_, event_.id(), *nid_);
     }
+    if (event_.is_state() && commit_.judgement.verdict != Verdict::rejected) cited.note_citing(connection_, *nid_);
     if (!commit_.outlier) note_missing();
     note_redactions();
     note_transaction();
@@ -126,25 +130,25 @@ class EventWriter {
     return commit_.distribute && server != us_ ? std::optional(server.str()) : std::nullopt;
   }
 
-  void insert_row() {
+  void insert_row(const CitedRows& cited) {
     Query(connection_,
           "INSERT INTO events(event_id, room, verdict, outlier, distribute, origin, position, depth, place, "
           "state_before, state_after, auth, rule, reason, redacted_by, transaction_id, transaction_device, json) "
           "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
           event_.id().str(), room_, verdict_number(commit_.judgement.verdict), commit_.outlier, commit_.distribute,
-          origin(), position_, event_.depth(), place_, commit_.state_before, state_after(),
-          auth_nids(connection_, event_), text_or_null(commit_.judgement.rule), text_or_null(commit_.judgement.reason),
-          redacted_by(), transaction_id(), transaction_device(), event_.canonical_text())
+          origin(), position_, event_.depth(), place_, commit_.state_before, state_after(), cited.text(),
+          text_or_null(commit_.judgement.rule), text_or_null(commit_.judgement.reason), redacted_by(), transaction_id(),
+          transaction_device(), event_.canonical_text())
         .run();
   }
 
-  void update_row() {
+  void update_row(const CitedRows& cited) {
     Query(connection_,
           "UPDATE events SET verdict = ?, outlier = 0, distribute = ?, origin = ?, position = ?, place = ?, "
           "state_before = ?, state_after = ?, auth = ?, rule = ?, reason = ?, redacted_by = coalesce(?, redacted_by) "
           "WHERE nid = ?",
           verdict_number(commit_.judgement.verdict), commit_.distribute, origin(), position_, place_,
-          commit_.state_before, state_after(), auth_nids(connection_, event_), text_or_null(commit_.judgement.rule),
+          commit_.state_before, state_after(), cited.text(), text_or_null(commit_.judgement.rule),
           text_or_null(commit_.judgement.reason), redacted_by(), *nid_)
         .run();
   }
@@ -188,6 +192,7 @@ class EventWriter {
           .run();
     }
     if (commit_.outlier || commit_.backfilled) return;
+    if (commit_.replaces) take_over(*commit_.replaces);
     if (commit_.heads) {
       std::string heads;
       for (const EventId& head : *commit_.heads) heads += (heads.empty() ? "" : " ") + head.str();
@@ -200,6 +205,15 @@ class EventWriter {
     std::set<ServerName> servers;
     for (const auto& [key, id] : commit_.current_state_delta) change_state(key, id, servers);
     for (const ServerName& server : servers) move_server(server);
+  }
+
+  void take_over(const RoomId& old) {
+    const std::string& room = event_.room_id().str();
+    Query(connection_, "UPDATE aliases SET room = ? WHERE room = ?", room, old.str()).run();
+    Query(connection_, "UPDATE rooms SET published = (SELECT published FROM rooms WHERE room_id = ?) WHERE nid = ?",
+          old.str(), room_)
+        .run();
+    Query(connection_, "UPDATE rooms SET published = 0 WHERE room_id = ?", old.str()).run();
   }
 
   void change_state(const StateKey& key, const EventId& id, std::set<ServerName>& servers) {

@@ -44,6 +44,7 @@ class SqliteRoomStore final : public RoomStore {
   Result<StatePtr> state(StateId id) override;
   Result<std::optional<EventId>> state_event(StateId id, const StateKey& key) override;
   Result<std::vector<EventId>> auth_chain(const std::vector<EventId>& ids) override;
+  Result<CitingPage> citing(const EventId& id, std::int64_t from) override;
 
   Result<std::optional<RoomInfo>> room(const RoomId& room) override;
   Result<std::optional<RoomHead>> head(const RoomId& room) override;
@@ -112,8 +113,22 @@ bool state_is_written(Connection& connection, StateId id);
 // A state as the database has it. REQUIRES: state_is_written(), and a Snapshot or the writer's transaction.
 StateMap stored_state(Connection& connection, StateId id);
 
-// The row ids of an event's auth_events, separated by blanks; nothing when one of them is absent.
-std::optional<std::string> auth_nids(Connection& connection, const Event& event);
+// The auth_events of an event, by row.
+class CitedRows {
+ public:
+  CitedRows(Connection& connection, const Event& event);
+  // The row ids, separated by blanks; nothing when an event is absent.
+  std::optional<std::string> text() const;
+  // Lets each be asked who cites it, the absent ones once they come.
+  void note_citing(Connection& connection, std::int64_t citing) const;
+
+ private:
+  std::vector<std::int64_t> rows_;
+  std::vector<EventId> absent_;
+};
+
+// An event came that others cite already.
+void note_cited(Connection& connection, const EventId& id, std::int64_t row);
 
 // A short text that stands for a client's transaction.
 std::string transaction_key(const ClientTransaction& transaction);

@@ -111,6 +111,26 @@ CREATE INDEX edus_server ON edus(server, id);
 CREATE TABLE inbound_transactions(
   nid INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, transaction_id TEXT NOT NULL, response TEXT NOT NULL,
   UNIQUE(origin, transaction_id));
+)sql",
+    // Who cites a state event, for state resolution (room_auth_chain.cc). Rows of events; that rejected ones of before are
+    // among them does no harm.
+    R"sql(
+CREATE TABLE auth_citations(cited INTEGER NOT NULL, citing INTEGER NOT NULL, PRIMARY KEY(cited, citing)) WITHOUT ROWID;
+CREATE TABLE awaited_auth_events(
+  event_id TEXT NOT NULL,                  -- not stored
+  citing INTEGER NOT NULL, PRIMARY KEY(event_id, citing)) WITHOUT ROWID;
+INSERT INTO auth_citations
+  SELECT DISTINCT cited.value, events.nid FROM events, json_each('[' || replace(events.auth, ' ', ',') || ']') cited
+  WHERE events.auth IS NOT NULL AND json_valid(events.json) AND json_type(events.json, '$.state_key') IS NOT NULL;
+CREATE TEMP TABLE named(event_id TEXT NOT NULL, citing INTEGER NOT NULL);
+INSERT INTO named
+  SELECT CASE cited.type WHEN 'array' THEN json_extract(cited.value, '$[0]') ELSE cited.value END, events.nid
+  FROM events, json_each(CASE WHEN json_valid(events.json) THEN events.json ELSE '{}' END, '$.auth_events') cited
+  WHERE events.auth IS NULL AND json_valid(events.json) AND json_type(events.json, '$.state_key') IS NOT NULL;
+INSERT OR IGNORE INTO auth_citations SELECT nid, citing FROM named JOIN events USING(event_id);
+INSERT OR IGNORE INTO awaited_auth_events
+  SELECT event_id, citing FROM named WHERE event_id NOT IN (SELECT event_id FROM events);
+DROP TABLE named;
 )sql"};
 
 // The version of the tables, 0 in a new file. Errors: storage (made by a newer program, or by another).

@@ -37,6 +37,23 @@ TEST_CASE("the resolution of any history is what the words of the specification 
   }
 }
 
+TEST_CASE("an index of citations changes nothing in the resolution of any history") {
+  for (const char* version : versions) {
+    rc::prop("index", [version] {
+      RoomBuilder room(version);
+      const States states = random_states(room);
+      std::vector<StatePtr> forks;
+      for (const StateMap& state : states) forks.push_back(std::make_shared<const StateMap>(state));
+      ResolutionTrace with, without;
+      const auto resolved = resolve_state(room.rules(), forks, room.lookup(), room.is_rejected(), &with, room.index());
+      RC_ASSERT(std::get<StateMap>(resolved) ==
+                std::get<StateMap>(resolve_state(room.rules(), forks, room.lookup(), room.is_rejected(), &without)));
+      RC_ASSERT(with.auth_difference == without.auth_difference);
+      RC_ASSERT(with.subgraph == without.subgraph);
+    });
+  }
+}
+
 TEST_CASE("the resolution of any history does not depend on the order of its forks") {
   for (const char* version : versions) {
     rc::prop("order", [version] {

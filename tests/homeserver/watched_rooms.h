@@ -90,6 +90,7 @@ class WatchedRooms : public storage::RoomStore {
     return store_.state_event(id, key);
   }
   Result<std::vector<EventId>> auth_chain(const std::vector<EventId>& ids) override { return store_.auth_chain(ids); }
+  Result<CitingPage> citing(const EventId& id, std::int64_t from) override { return store_.citing(id, from); }
   Result<std::optional<storage::RoomInfo>> room(const RoomId& room_id) override { return store_.room(room_id); }
   Result<std::optional<storage::RoomHead>> head(const RoomId& room_id) override { return store_.head(room_id); }
   Result<std::vector<RoomId>> rooms() override { return store_.rooms(); }

@@ -114,7 +114,10 @@ EventPtr RoomBuilder::add(Tip& tip, const Draft& draft) {
   return event;
 }
 
-void RoomBuilder::put(const EventPtr& event) { events_[event->id()] = event; }
+void RoomBuilder::put(const EventPtr& event) {
+  if (!events_.emplace(event->id(), event).second || !event->is_state()) return;
+  for (const EventId& cited : event->auth_events()) cited_by_[cited].push_back(event->id());
+}
 
 EventPtr RoomBuilder::member(Tip& tip, const UserId& sender, const UserId& target, std::string_view membership) {
   return add(tip, {sender, "m.room.member", target.str(), dump({{"membership", membership}}), 0, {}});
@@ -139,6 +142,23 @@ RoomBuilder::Tip RoomBuilder::merge(const std::vector<Tip>& forks) {
   }
   merged.state = std::get<StateMap>(resolve_state(rules_, states, lookup(), is_rejected()));
   return merged;
+}
+
+CitingLookup RoomBuilder::index() const {
+  return [this](const EventId& cited, std::int64_t from) {
+    constexpr std::int64_t page_size = 3;
+    CitingPage page;
+    const auto found = cited_by_.find(cited);
+    if (found == cited_by_.end()) return page;
+    const auto& all = found->second;
+    std::int64_t at = from == 0 ? static_cast<std::int64_t>(all.size()) : from;
+    for (std::int64_t left = page_size; left > 0 && at > 0; --left) {
+      const EventId& id = all[static_cast<std::size_t>(--at)];
+      if (!rejected_.contains(id)) page.events.push_back(id);
+    }
+    page.next = at;
+    return page;
+  };
 }
 
 AuthVerdict RoomBuilder::authorize_at(const Tip& tip, const EventPtr& event) const {

@@ -84,6 +84,8 @@ class RoomBuilder {
 
   EventPtr find(const EventId& id) const;
   EventLookup lookup() const;
+  // Who cites an event, of state events that are not rejected: latest first, in small pages.
+  CitingLookup index() const;
   void reject(const EventId& id) { rejected_.insert(id); }
   std::function<bool(const EventId&)> is_rejected() const;
   // The event of that key in a state, null when there is none.
@@ -99,6 +101,7 @@ class RoomBuilder {
   std::int64_t clock_ms_ = 1'700'000'000'000;
   int named_ = 0;
   std::unordered_map<EventId, EventPtr> events_;
+  std::unordered_map<EventId, std::vector<EventId>> cited_by_;  // by state events
   std::set<EventId> rejected_;
   EventPtr create_;
 };
