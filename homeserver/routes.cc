@@ -81,6 +81,7 @@ const std::vector<Route> table = {
     {"POST", "/_matrix/client/v3/rooms/{roomId}/kick", kick_user, user, local, canonical},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/ban", ban_user, user, local, canonical},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/unban", unban_user, user, local, canonical},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/upgrade", upgrade_room, user, local, canonical},
     {"GET", "/_matrix/client/v3/joined_rooms", joined_rooms, user, local, none},
     {"GET", "/_matrix/client/v3/directory/room/{roomAlias}", get_alias, anyone, outbound, none},
     {"PUT", "/_matrix/client/v3/directory/room/{roomAlias}", put_alias, user, local, json},

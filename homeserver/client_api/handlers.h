@@ -87,6 +87,9 @@ void post_read_markers(Services&, Call, Reply);
 void register_account(Services&, Call, Reply);
 void username_available(Services&, Call, Reply);
 
+// room_upgrades.cc
+void upgrade_room(Services&, Call, Reply);
+
 // send.cc
 void send_event(Services&, Call, Reply);
 void redact_event(Services&, Call, Reply);

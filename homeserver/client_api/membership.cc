@@ -7,6 +7,7 @@
 
 #include "homeserver/client_api/common.h"
 #include "homeserver/client_api/handlers.h"
+#include "homeserver/client_api/room_upgrades.h"
 #include "homeserver/rate_limiter.h"
 
 namespace skerry::homeserver::client_api {
@@ -36,6 +37,7 @@ void join(Services& services, const Call& call, const RoomId& room, std::vector<
   if (auto wait = services.rate_limiter.join(call.caller->user)) return reply.limited(*wait);
   auto joined = services.membership.join(call.caller->user, room, std::move(via), dump(*extra));
   if (!joined) return reply.error(joined.error());
+  carry_settings(services, call.caller->user, *joined);
   reply.json({{"room_id", joined->str()}});
 }
 

@@ -8,8 +8,4 @@ namespace skerry::homeserver {
 
 void send_local(const std::shared_ptr<Engine>& engine, EventDraft draft, std::function<void(Result<EventId>)> done);
 
-void create_local_room(const std::shared_ptr<Engine>& engine, const std::string& version, const UserId& creator,
-                       const std::string& create_content_json, std::vector<EventDraft> rest,
-                       std::function<void(Result<RoomId>)> done);
-
 }  // namespace skerry::homeserver

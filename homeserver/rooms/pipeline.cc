@@ -8,7 +8,9 @@
 #include "homeserver/rooms/local.h"
 #include "homeserver/rooms/member_events.h"
 #include "homeserver/rooms/missing.h"
+#include "homeserver/rooms/new_room.h"
 #include "homeserver/rooms/remote.h"
+#include "homeserver/rooms/upgrade.h"
 
 namespace skerry::homeserver {
 
@@ -36,6 +38,10 @@ void RoomPipeline::create_room(const std::string& version, const UserId& creator
                                const std::string& create_content_json, std::vector<EventDraft> rest,
                                std::function<void(Result<RoomId>)> done) {
   create_local_room(impl_->engine, version, creator, create_content_json, std::move(rest), std::move(done));
+}
+
+void RoomPipeline::upgrade_room(RoomUpgrade upgrade, std::function<void(Result<RoomId>)> done) {
+  homeserver::upgrade_room(impl_->engine, std::move(upgrade), std::move(done));
 }
 
 void RoomPipeline::submit_remote(const ServerName& origin, Json pdu, std::function<void(RemoteOutcome)> done) {

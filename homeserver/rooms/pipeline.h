@@ -30,6 +30,15 @@ struct EventDraft {
   std::optional<storage::ClientTransaction> transaction;
 };
 
+// The replacement of a room by a new one.
+struct RoomUpgrade {
+  RoomId room;
+  UserId user;
+  std::string version;
+  std::vector<UserId> additional_creators;  // for versions that know such
+  std::string join_content_json;            // of the user's join of the new room
+};
+
 // What became of a remote PDU.
 struct RemoteOutcome {
   EventId event;  // empty when it could not even be parsed
@@ -97,6 +106,11 @@ class RoomPipeline {
   // unsupported_room_version.
   void create_room(const std::string& version, const UserId& creator, const std::string& create_content_json,
                    std::vector<EventDraft> rest, std::function<void(Result<RoomId>)> done);
+
+  // 'Room Upgrades': makes the new room, moves the old one's aliases, puts a tombstone there and closes it as far as
+  // the user may: all or none. Answers the new room. Errors: forbidden, not_found, unsupported_room_version,
+  // invalid_room_state (the old room's state cannot be had in the new version), storage.
+  void upgrade_room(RoomUpgrade upgrade, std::function<void(Result<RoomId>)> done);
 
   // A PDU from a transaction. Checks of 'Checks performed on receipt of a PDU', in that order; fetches keys and missing
   // events outside the room's turn, on `outbound`. A room that nobody here is in: dropped.
