@@ -77,6 +77,9 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   std::mutex mutex;
   bool stopped = false;
   std::unordered_map<ServerName, Destination> destinations;
+  // How far servers acknowledged what the store does not tell yet. It is written later than the next transaction is
+  // sent.
+  std::unordered_map<ServerName, storage::StreamPosition> unsaved;
   std::atomic<std::uint64_t> serial = 0;
   std::atomic<std::uint64_t> sent_pdus = 0;
   std::atomic<std::uint64_t> sent_edus = 0;
@@ -143,7 +146,8 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
                                            const std::optional<Extent>& again) {
     auto destination = store.destination(server);
     if (!destination) return tl::make_unexpected(destination.error());
-    auto owed = store.owed_events(server, destination->sent_up_to, limits::transaction_pdus);
+    auto owed =
+        store.owed_events(server, std::max(destination->sent_up_to, unsaved_cursor(server)), limits::transaction_pdus);
     if (!owed) return tl::make_unexpected(owed.error());
     auto edus = store.edus(server, limits::transaction_edus - std::min(ephemeral.size(), limits::transaction_edus));
     if (!edus) return tl::make_unexpected(edus.error());
@@ -181,6 +185,26 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
     return transaction;
   }
 
+  storage::StreamPosition unsaved_cursor(const ServerName& server) {
+    std::scoped_lock lock(mutex);
+    const auto found = unsaved.find(server);
+    return found == unsaved.end() ? 0 : found->second;
+  }
+
+  void save_cursor(const ServerName& server, storage::StreamPosition position) {
+    {
+      std::scoped_lock lock(mutex);
+      unsaved[server] = position;
+    }
+    store.save_cursor(server, position, [self = shared_from_this(), server, position](const Result<void>& saved) {
+      // What could not be written stays known here, and is written with the next.
+      if (!saved) return log::error("outbox", saved.error().text);
+      std::scoped_lock lock(self->mutex);
+      const auto found = self->unsaved.find(server);
+      if (found != self->unsaved.end() && found->second == position) self->unsaved.erase(found);
+    });
+  }
+
   void send(const ServerName& server, Transaction transaction) {
     FederationRequest request;
     request.destination = server;
@@ -215,10 +239,11 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
 
   // On the pool.
   void acknowledged(const ServerName& server, const Extent& extent) {
-    Result<void> saved;
-    if (extent.last_position > 0) saved = store.save_cursor(server, extent.last_position);
-    if (saved && extent.last_edu > 0) saved = store.remove_edus(server, extent.last_edu);
-    if (!saved) return rest(server, saved.error().text);  // the same transaction again: the other side knows it
+    if (extent.last_edu > 0) {
+      const auto removed = store.remove_edus(server, extent.last_edu);
+      if (!removed) return rest(server, removed.error().text);  // the same transaction again: the other side knows it
+    }
+    if (extent.last_position > 0) save_cursor(server, extent.last_position);
     {
       std::scoped_lock lock(mutex);
       const auto found = destinations.find(server);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "storage/types.h"
+#include "storage/writer.h"
 
 namespace skerry::storage {
 
@@ -52,7 +53,9 @@ class FederationStore {
     std::string canonical_text;
   };
   virtual Result<std::vector<Owed>> owed_events(const ServerName& server, StreamPosition after, std::size_t limit) = 0;
-  virtual Result<void> save_cursor(const ServerName& server, StreamPosition sent_up_to) = 0;
+  // On the disk with the next commit, or soon without one: what a crash takes of it is sent again, and known there.
+  // `done` runs on the writer's thread: it must not block.
+  virtual void save_cursor(const ServerName& server, StreamPosition sent_up_to, Saved done) = 0;
   virtual Result<void> save_retry(const ServerName& server, std::int64_t retry_at_ms, std::int64_t backoff_ms) = 0;
   virtual Result<void> add_edus(const std::vector<ServerName>& servers, const std::string& edu_json) = 0;
   virtual Result<std::vector<OutboxEdu>> edus(const ServerName& server, std::size_t limit) = 0;
@@ -61,8 +64,9 @@ class FederationStore {
   // -- inbound transactions
   virtual Result<std::optional<std::string>> transaction_response(const ServerName& origin,
                                                                   const std::string& transaction_id) = 0;
-  virtual Result<void> save_transaction_response(const ServerName& origin, const std::string& transaction_id,
-                                                 const std::string& response_json) = 0;
+  // As save_cursor(): an answer that a crash took is made again, for events that are known by then.
+  virtual void save_transaction_response(const ServerName& origin, const std::string& transaction_id,
+                                         const std::string& response_json, Saved done) = 0;
 };
 
 }  // namespace skerry::storage

@@ -14,4 +14,7 @@ namespace skerry::storage {
 // Runs on the writer's thread: it must not block and must not wait for another write.
 using Committed = std::function<void(Result<StreamPosition>)>;
 
+// The same for what has no position.
+using Saved = std::function<void(Result<void>)>;
+
 }  // namespace skerry::storage

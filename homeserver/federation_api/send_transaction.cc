@@ -157,14 +157,12 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
       for (const Json& edu : *edus) take_edu(services_, origin_, edu);
     }
     const std::string response = dump(Json{{"pdus", results_}});
-    // The answer is kept before it is given: a repetition after a crash is answered alike, and applied no second time
-    // anyway.
-    auto saved = services_.database.federation().save_transaction_response(origin_, id_, response);
-    if (!saved) {  // then perhaps the events were not either: they are to come again
-      log::error("federation", saved.error().text);
-      return give_up();
-    }
+    // Every event is on the disk by now. The answer itself may be lost: the same events, and what passes, do no harm
+    // when they come a second time.
     services_.transactions.finish(origin_, id_, response);
+    services_.database.federation().save_transaction_response(origin_, id_, response, [](const Result<void>& saved) {
+      if (!saved) log::error("federation", saved.error().text);
+    });
   }
 
   Services& services_;

@@ -14,6 +14,7 @@ constexpr std::size_t waiting_per_origin = 8;
 constexpr std::size_t replies_per_transaction = 10;
 constexpr std::int64_t put_off_ms = 600'000;
 constexpr std::size_t remembered_origins = 10'000;
+constexpr std::size_t remembered_answers = 500;  // of some kilobytes at most
 
 struct Waiting {
   std::string id;
@@ -28,10 +29,16 @@ struct PutOff {
   std::int64_t since_ms = 0;
 };
 
+struct Answer {
+  std::string id;
+  std::string response;
+};
+
 struct Transactions::Impl {
   std::mutex mutex;
   std::unordered_map<ServerName, std::deque<Waiting>> origins;  // the first of each is on its way
   std::unordered_map<ServerName, PutOff> put_off;               // the latest of each
+  std::unordered_map<ServerName, Answer> answers;               // the latest of each: the store has it a little later
 
   void end(const ServerName& origin, const std::string& id, const std::function<void(Reply&)>& answer) {
     std::vector<Reply> replies;
@@ -59,6 +66,8 @@ Transactions::~Transactions() = default;
 void Transactions::begin(const ServerName& origin, const std::string& id, Reply reply, std::function<void()> run) {
   {
     std::scoped_lock lock(impl_->mutex);
+    const auto answered = impl_->answers.find(origin);
+    if (answered != impl_->answers.end() && answered->second.id == id) return reply.text(answered->second.response);
     auto& queue = impl_->origins[origin];
     const auto same =
         std::find_if(queue.begin(), queue.end(), [&](const Waiting& waiting) { return waiting.id == id; });
@@ -80,6 +89,11 @@ void Transactions::begin(const ServerName& origin, const std::string& id, Reply 
 }
 
 void Transactions::finish(const ServerName& origin, const std::string& id, const std::string& response) {
+  {
+    std::scoped_lock lock(impl_->mutex);
+    if (impl_->answers.size() >= remembered_answers && !impl_->answers.contains(origin)) impl_->answers.clear();
+    impl_->answers[origin] = Answer{id, response};
+  }
   impl_->end(origin, id, [&](Reply& reply) { reply.text(response); });
 }
 

@@ -17,7 +17,7 @@ class Transactions {
   ~Transactions();
 
   // Calls `run` when it is this transaction's turn. One with the same id that is on its way already answers this reply
-  // as well.
+  // as well, and so does one that was the last to be answered.
   void begin(const ServerName& origin, const std::string& id, Reply reply, std::function<void()> run);
   // Answers everyone who sent it, and starts the origin's next.
   void finish(const ServerName& origin, const std::string& id, const std::string& response);

@@ -128,15 +128,17 @@ Result<std::vector<FederationStore::Owed>> SqliteFederationStore::owed_events(co
   });
 }
 
-Result<void> SqliteFederationStore::save_cursor(const ServerName& server, StreamPosition sent_up_to) {
-  return writer_.write([=](Connection& connection) -> Result<void> {
-    Query(connection,
-          "INSERT INTO destinations VALUES(?, ?, 0, 0) ON CONFLICT(server) DO UPDATE SET "
-          "sent_up_to = max(sent_up_to, excluded.sent_up_to), retry_at_ms = 0, backoff_ms = 0",
-          server.str(), sent_up_to)
-        .run();
-    return {};
-  });
+void SqliteFederationStore::save_cursor(const ServerName& server, StreamPosition sent_up_to, Saved done) {
+  writer_.submit_lazily(
+      [=](Connection& connection) -> Result<void> {
+        Query(connection,
+              "INSERT INTO destinations VALUES(?, ?, 0, 0) ON CONFLICT(server) DO UPDATE SET "
+              "sent_up_to = max(sent_up_to, excluded.sent_up_to), retry_at_ms = 0, backoff_ms = 0",
+              server.str(), sent_up_to)
+            .run();
+        return {};
+      },
+      std::move(done));
 }
 
 Result<void> SqliteFederationStore::save_retry(const ServerName& server, std::int64_t retry_at_ms,
@@ -185,22 +187,24 @@ Result<std::optional<std::string>> SqliteFederationStore::transaction_response(c
   });
 }
 
-Result<void> SqliteFederationStore::save_transaction_response(const ServerName& origin,
-                                                              const std::string& transaction_id,
-                                                              const std::string& response_json) {
-  return writer_.write([=](Connection& connection) -> Result<void> {
-    Query(connection, "INSERT OR REPLACE INTO inbound_transactions(origin, transaction_id, response) VALUES(?, ?, ?)",
-          origin.str(), transaction_id, response_json)
-        .run();
-    const std::int64_t newest = connection.database().getLastInsertRowid();
-    if (newest % 16 != 0) return {};  // now and then is enough
-    Query(connection,
-          "DELETE FROM inbound_transactions WHERE origin = ?1 AND nid <= "
-          "(SELECT nid FROM inbound_transactions WHERE origin = ?1 ORDER BY nid DESC LIMIT 1 OFFSET ?2)",
-          origin.str(), kept_transactions)
-        .run();
-    return {};
-  });
+void SqliteFederationStore::save_transaction_response(const ServerName& origin, const std::string& transaction_id,
+                                                      const std::string& response_json, Saved done) {
+  writer_.submit_lazily(
+      [=](Connection& connection) -> Result<void> {
+        Query(connection,
+              "INSERT OR REPLACE INTO inbound_transactions(origin, transaction_id, response) VALUES(?, ?, ?)",
+              origin.str(), transaction_id, response_json)
+            .run();
+        const std::int64_t newest = connection.database().getLastInsertRowid();
+        if (newest % 16 != 0) return {};  // now and then is enough
+        Query(connection,
+              "DELETE FROM inbound_transactions WHERE origin = ?1 AND nid <= "
+              "(SELECT nid FROM inbound_transactions WHERE origin = ?1 ORDER BY nid DESC LIMIT 1 OFFSET ?2)",
+              origin.str(), kept_transactions)
+            .run();
+        return {};
+      },
+      std::move(done));
 }
 
 }  // namespace skerry::storage

@@ -18,15 +18,15 @@ class SqliteFederationStore final : public FederationStore {
   Result<Destination> destination(const ServerName& server) override;
   Result<std::vector<ServerName>> servers_owed() override;
   Result<std::vector<Owed>> owed_events(const ServerName& server, StreamPosition after, std::size_t limit) override;
-  Result<void> save_cursor(const ServerName& server, StreamPosition sent_up_to) override;
+  void save_cursor(const ServerName& server, StreamPosition sent_up_to, Saved done) override;
   Result<void> save_retry(const ServerName& server, std::int64_t retry_at_ms, std::int64_t backoff_ms) override;
   Result<void> add_edus(const std::vector<ServerName>& servers, const std::string& edu_json) override;
   Result<std::vector<OutboxEdu>> edus(const ServerName& server, std::size_t limit) override;
   Result<void> remove_edus(const ServerName& server, std::int64_t up_to_id) override;
   Result<std::optional<std::string>> transaction_response(const ServerName& origin,
                                                           const std::string& transaction_id) override;
-  Result<void> save_transaction_response(const ServerName& origin, const std::string& transaction_id,
-                                         const std::string& response_json) override;
+  void save_transaction_response(const ServerName& origin, const std::string& transaction_id,
+                                 const std::string& response_json, Saved done) override;
 
  private:
   Writer& writer_;

@@ -9,6 +9,7 @@ namespace skerry::storage {
 namespace {
 
 constexpr std::size_t group_jobs = 256;
+constexpr std::chrono::milliseconds lazy_time{100};
 
 Error storage_error(const char* what) {
   return {ErrorCode::storage, std::string("the database could not be written: ") + what};
@@ -34,16 +35,44 @@ Writer::~Writer() {
 }
 
 void Writer::submit(std::optional<RoomId> room, Job job, Committed done) {
+  Queued queued;
+  queued.room = std::move(room);
+  queued.job = std::move(job);
+  queued.done = std::move(done);
+  enqueue(std::move(queued));
+}
+
+void Writer::submit_lazily(std::function<Result<void>(Connection&)> use, Saved done) {
+  Queued queued;
+  queued.lazy = true;
+  queued.job = [use = std::move(use)](WriteContext& context) -> Result<StreamPosition> {
+    return use(context.connection).map([] { return StreamPosition{0}; });
+  };
+  queued.done = [done = std::move(done)](const Result<StreamPosition>& result) {
+    done(result.map([](StreamPosition) {}));
+  };
+  enqueue(std::move(queued));
+}
+
+void Writer::enqueue(Queued queued) {
   {
     std::scoped_lock lock(mutex_);
-    Queued queued;
     queued.number = ++last_number_;
-    queued.room = std::move(room);
-    queued.job = std::move(job);
-    queued.done = std::move(done);
+    if (!queued.lazy) ++urgent_;
+    if (queued.lazy && urgent_ == queue_.size()) lazy_until_ = std::chrono::steady_clock::now() + lazy_time;
     queue_.push_back(std::move(queued));
   }
   wake_.notify_one();
+}
+
+void Writer::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  while (!stopping_ && urgent_ == 0) {
+    if (queue_.empty()) {
+      wake_.wait(lock);
+    } else if (wake_.wait_until(lock, lazy_until_) == std::cv_status::timeout) {
+      return;
+    }
+  }
 }
 
 Result<StreamPosition> Writer::run(Job job) {
@@ -70,11 +99,13 @@ void Writer::loop() {
     std::deque<Queued> group;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      wait_for_work(lock);
       if (queue_.empty()) return;
       const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), group_jobs));
       std::move(queue_.begin(), queue_.begin() + count, std::back_inserter(group));
       queue_.erase(queue_.begin(), queue_.begin() + count);
+      urgent_ -= static_cast<std::size_t>(
+          std::count_if(group.begin(), group.end(), [](const Queued& queued) { return !queued.lazy; }));
       stats_.jobs += group.size();
       const auto size_class = static_cast<std::size_t>(std::bit_width(group.size() - 1));
       ++stats_.groups_by_size[std::min(size_class, stats_.groups_by_size.size() - 1)];

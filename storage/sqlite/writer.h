@@ -1,6 +1,7 @@
 // The one thread that writes. See storage/writer.h for what it promises.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -41,7 +42,10 @@ class Writer {
 
   // `room` ties the job to others of the room: when one fails, those queued before its `done` returned fail too.
   void submit(std::optional<RoomId> room, Job job, Committed done);
-  // The same, waiting. Not from the writer's thread.
+  // For what may be lost in a crash: written with whatever is submitted next, or after lazy_time without that, so that
+  // it costs no fsync of its own on a busy server.
+  void submit_lazily(std::function<Result<void>(Connection&)> use, Saved done);
+  // As submit(), waiting. Not from the writer's thread.
   Result<StreamPosition> run(Job job);
   // The same for what has no position.
   Result<void> write(std::function<Result<void>(Connection&)> use);
@@ -53,9 +57,13 @@ class Writer {
     std::optional<RoomId> room;
     Job job;
     Committed done;
+    bool lazy = false;
     Result<StreamPosition> result = StreamPosition{0};
   };
+  void enqueue(Queued queued);
   void loop();
+  // REQUIRES: the lock is held.
+  void wait_for_work(std::unique_lock<std::mutex>& lock);
   void write_group(std::deque<Queued>& group);
   void run_in_savepoint(WriteContext& context, Queued& queued);
   void roll_back(std::deque<Queued>& group, const char* why);
@@ -68,6 +76,8 @@ class Writer {
   std::condition_variable wake_;
   std::deque<Queued> queue_;
   std::uint64_t last_number_ = 0;
+  std::size_t urgent_ = 0;                            // of the queue: those that are not lazy
+  std::chrono::steady_clock::time_point lazy_until_;  // when the first lazy one of the queue is due
   bool stopping_ = false;
   WriteStats stats_;                                    // guarded by mutex_
   std::unordered_map<RoomId, std::uint64_t> poisoned_;  // writer's thread only: jobs up to that number fail

@@ -1,3 +1,6 @@
+#include <atomic>
+
+
 #include <catch2/catch.hpp>
 
 #include "tests/storage/stores.h"
@@ -45,6 +48,11 @@ void join_through_us(Stores& stores, LiveRoom& room, const UserId& who) {
   EventCommit join = room.next_member(who, who, "join");
   join.distribute = true;
   REQUIRE(commit(stores.rooms(), join));
+}
+
+// Written by the time that the store is closed.
+void keep_answer(Stores& stores, const ServerName& origin, const std::string& transaction, const std::string& answer) {
+  stores.federation().save_transaction_response(origin, transaction, answer, [](const Result<void>&) {});
 }
 
 using Ids = std::vector<std::string>;
@@ -111,11 +119,11 @@ TEST_CASE("the cursor moves on what was acknowledged and ends a failing time") {
   CHECK(destination->retry_at_ms == 5'000);
   CHECK(destination->backoff_ms == 1'000);
   CHECK(owed(stores, bravo).size() == 2);
-  REQUIRE(stores.federation().save_cursor(bravo, one));
+  REQUIRE(save_cursor(stores, bravo, one));
   CHECK(owed(stores, bravo) == Ids{sent(room)});
   CHECK(owing(stores) == Ids{"bravo.test"});
-  REQUIRE(stores.federation().save_cursor(bravo, two));
-  REQUIRE(stores.federation().save_cursor(bravo, one));  // never back
+  REQUIRE(save_cursor(stores, bravo, two));
+  REQUIRE(save_cursor(stores, bravo, one));  // never back
   stores.reopen();
   destination = stores.federation().destination(bravo);
   CHECK(destination->sent_up_to == two);
@@ -217,13 +225,24 @@ TEST_CASE("a server's key gives way to newer word of it only") {
   CHECK(stores.federation().server_keys_response(charlie).value() == std::nullopt);
 }
 
+TEST_CASE("a cursor is on the disk with the next commit") {
+  Stores stores;
+  stores.open();
+  LiveRoom room(stores);
+  room.found();
+  std::atomic<bool> saved = false;
+  stores.federation().save_cursor(bravo, 1, [&](const Result<void>& result) { saved = result.has_value(); });
+  room.message(alice);
+  CHECK(saved);
+}
+
 TEST_CASE("the answer to a transaction is kept for its repetition and old ones are dropped") {
   Stores stores;
   stores.open();
-  REQUIRE(stores.federation().save_transaction_response(charlie, "1", "other"));
+  keep_answer(stores, charlie, "1", "other");
   for (int i = 0; i < 300; ++i) {
     const std::string number = std::to_string(i);
-    REQUIRE(stores.federation().save_transaction_response(bravo, number, "answer " + number));
+    keep_answer(stores, bravo, number, "answer " + number);
   }
   stores.reopen();
   CHECK(stores.federation().transaction_response(bravo, "299").value() == "answer 299");

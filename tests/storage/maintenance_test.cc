@@ -40,7 +40,7 @@ void fill(Stores& stores) {
   REQUIRE(stores.accounts().create_user(alice, "hash", 1, false));
   REQUIRE(stores.accounts().put_device(alice, {"PHONE", "", 1}, "token"));
   REQUIRE(stores.stream().put_receipt({room.id(), alice, "m.read", "", id, 1, 0}));
-  REQUIRE(stores.federation().save_cursor(server("bravo.test"), *position));
+  REQUIRE(save_cursor(stores, server("bravo.test"), *position));
   stores.close();
 }
 

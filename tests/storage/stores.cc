@@ -69,6 +69,12 @@ Result<storage::StreamPosition> commit_all(storage::RoomStore& rooms, std::vecto
   return wait_for([&](storage::Committed done) { rooms.commit_all(std::move(commits), std::move(done)); });
 }
 
+Result<void> save_cursor(Stores& stores, const ServerName& server, storage::StreamPosition sent_up_to) {
+  std::promise<Result<void>> answer;
+  stores.federation().save_cursor(server, sent_up_to, [&](Result<void> saved) { answer.set_value(std::move(saved)); });
+  return answer.get_future().get();
+}
+
 struct BusyWriter::Gate {
   std::mutex mutex;
   std::condition_variable changed;

@@ -50,6 +50,8 @@ class Stores {
 Result<storage::StreamPosition> commit(storage::RoomStore& rooms, storage::EventCommit commit);
 Result<storage::StreamPosition> commit_all(storage::RoomStore& rooms, std::vector<storage::EventCommit> commits);
 
+Result<void> save_cursor(Stores& stores, const ServerName& server, storage::StreamPosition sent_up_to);
+
 // Keeps the writer busy from its construction until release(): what is queued meanwhile goes into one group.
 class BusyWriter {
  public:
