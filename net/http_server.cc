@@ -31,6 +31,7 @@ using Steady = std::chrono::steady_clock;
 
 using PlainStream = tcp::socket;
 
+constexpr std::chrono::milliseconds cancel_again_after{10};
 constexpr std::chrono::seconds linger_time{10};  // for reading what a refused peer still sends
 
 tcp::socket& socket_of(PlainStream& stream) { return stream; }
@@ -111,6 +112,9 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     timed_out_ = true;
     error_code ignored;
     socket_of(stream_).cancel(ignored);  // ends the read, whose handler sees timed_out_
+    // A read that has just succeeded cannot be cancelled, and the next one begins: again, until the handler is called.
+    deadline_ = Steady::now() + cancel_again_after;
+    wind_timer();
   }
 
   // -- reading

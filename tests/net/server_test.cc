@@ -102,19 +102,22 @@ TEST_CASE("a connection on which nothing comes is closed without an answer") {
 TEST_CASE("a head that comes byte by byte is answered 408 all the same") {
   Loopback loopback;
   auto server = loopback.serve(false, echo, [](auto& options) { options.head_time = 150ms; });
-  RawSocket socket(server->port(0));
+  // Many, so that the time of some ends just when a byte comes.
+  std::vector<std::unique_ptr<RawSocket>> sockets;
+  for (int i = 0; i < 50; ++i) sockets.push_back(std::make_unique<RawSocket>(server->port(0)));
   std::atomic<bool> answered = false;
   std::thread slowly([&] {
-    for (const char c : std::string("GET / HTTP/1.1\r\nX: ") + std::string(5'000, 'x')) {
+    for (const char c : std::string("GET / HTTP/1.1\r\nX: ") + std::string(15'000, 'x')) {
       if (answered) return;
-      socket.write(std::string_view(&c, 1));
-      std::this_thread::sleep_for(5ms);  // the peer's slowness is what is tested
+      for (const auto& socket : sockets) socket->write(std::string_view(&c, 1));
+      std::this_thread::sleep_for(1ms);  // the peer's slowness is what is tested
     }
   });
-  const std::string answer = socket.read_until("error 408");
+  std::vector<std::string> answers;
+  for (const auto& socket : sockets) answers.push_back(socket->read_until("error 408"));
   answered = true;
   slowly.join();
-  CHECK_THAT(answer, Catch::StartsWith("HTTP/1.1 408"));
+  for (const std::string& answer : answers) CHECK_THAT(answer, Catch::StartsWith("HTTP/1.1 408"));
 }
 
 TEST_CASE("a time limit of one request does not strike the next") {
