@@ -32,5 +32,6 @@ Result<void> measure_memory(Run& run);
 Result<void> measure_waiting(Run& run);
 Result<void> measure_federation(Run& run);
 Result<void> measure_joins(Run& run);
+Result<void> measure_rooms(Run& run);
 
 }  // namespace skerry::bench

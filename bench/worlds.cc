@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/measurements.h"
+#include "bench/memory.h"
 #include "bench/waiters.h"
 #include "sandbox/world/bring_up.h"
 #include "sandbox/world/files.h"
@@ -27,29 +28,14 @@ Result<std::unique_ptr<OwnSandbox>> start(std::size_t servers, bool direct = tru
   return OwnSandbox::start(servers, {direct, true});
 }
 
-Result<double> memory_of(const OwnSandbox& servers, const std::string& name) {
-  const auto status = servers.status_now();
-  if (!status) return tl::make_unexpected(status.error());
-  return static_cast<double>(status->server(name).memory_bytes);
-}
+// What a member takes when its room is joined: a signature to check, and rows: its event, the three events that it
+// cites, the entry in the state and the key of that, the change of the current state, its membership.
+constexpr double rows_per_member = 8;
 
-// A server's memory once it changes no more.
-Result<double> settled_memory(const OwnSandbox& servers, const std::string& name) {
-  constexpr int most = 60;
-  double before = 0;
-  for (int i = 0; i < most; ++i) {
-    const auto now = memory_of(servers, name);
-    if (!now) return now;
-    if (*now <= before * 1.005 && *now >= before * 0.995) return now;
-    before = *now;
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
-  }
-  return before;
-}
-
-// The time that a user of the second server needs to join.
+// The time that a user of the second server needs to join, beside the least that it takes: the larger one of checking
+// the signatures on all cores and of writing the rows.
 Result<void> measure_join(Run& run, OwnSandbox& servers, Load& load, const Account& guest, const std::string& room,
-                          const std::string& name) {
+                          std::size_t members, const std::string& name) {
   const auto at = Target::at(servers.url(second));
   if (!at) return tl::make_unexpected(at.error());
   const auto begin = Steady::now();
@@ -59,7 +45,15 @@ Result<void> measure_join(Run& run, OwnSandbox& servers, Load& load, const Accou
   const Seconds took = Steady::now() - begin;
   if (!joined) return tl::make_unexpected(joined.error());
   if (joined->status != 200) return fail(ErrorCode::remote_error, "join: " + joined->body.substr(0, 200));
-  run.report.add({"joins", "a room " + name, Unit::seconds, took.count(), std::nullopt, std::nullopt, {}});
+  const auto count = static_cast<double>(members);
+  const double cores = std::max(1U, std::thread::hardware_concurrency());
+  const double checks = count / (run.machine.verifications_per_s * cores);
+  const double rows = rows_per_member * count / run.machine.disk.batched_rows_per_s;
+  run.report.add({"joins", "a room " + name, Unit::seconds, took.count(), std::nullopt, std::max(checks, rows),
+                  checks > rows ? "its signature checks" : "its rows"});
+  if (members == 1) return {};
+  run.report.add({"joins", "  its signature checks, all cores", Unit::seconds, checks, std::nullopt, std::nullopt, {}});
+  run.report.add({"joins", "  its rows in commits of a hundred", Unit::seconds, rows, std::nullopt, std::nullopt, {}});
   return {};
 }
 
@@ -228,7 +222,7 @@ Result<void> measure_joins(Run& run) {
     const std::vector<Account> some(members->begin() + 1,
                                     members->begin() + static_cast<std::ptrdiff_t>(std::min(count, members->size())));
     if (auto joined = join_all(load, *here, some, *room); !joined) return joined;
-    if (auto done = measure_join(run, **servers, load, guest->front(), *room,
+    if (auto done = measure_join(run, **servers, load, guest->front(), *room, some.size() + 1,
                                  "of " + std::to_string(some.size() + 1) + " members");
         !done) {
       return done;
@@ -242,7 +236,7 @@ Result<void> measure_joins(Run& run) {
     if (sent++ >= events) return std::nullopt;
     return message_request(*here, members->front().token, *room);
   });
-  return measure_join(run, **servers, load, guest->front(), *room, "of " + std::to_string(events) + " messages");
+  return measure_join(run, **servers, load, guest->front(), *room, 1, "of " + std::to_string(events) + " messages");
 }
 
 }  // namespace skerry::bench

@@ -2,6 +2,7 @@
 #include "core/state_resolution.h"
 
 #include <algorithm>
+#include <compare>
 
 #include "core/auth_graph.h"
 #include "core/state_ordering.h"
@@ -18,24 +19,37 @@ struct Separation {
   std::vector<EventIds> conflicted_of_fork;
 };
 
+// All forks are walked together, key by key.
 Separation separate(const std::vector<StatePtr>& forks) {
   Separation result;
-  for (const auto& entry : *forks.front()) {
-    const bool is_everywhere = std::all_of(forks.begin() + 1, forks.end(), [&](const StatePtr& fork) {
-      const auto other = fork->find(entry.first);
-      return other != fork->end() && other->second == entry.second;
-    });
+  result.conflicted_of_fork.resize(forks.size());
+  std::vector<StateMap::const_iterator> at;
+  at.reserve(forks.size());
+  for (const StatePtr& fork : forks) at.push_back(fork->begin());
+  std::vector<std::size_t> here;  // the forks that have the key
+  for (;;) {
+    here.clear();
+    for (std::size_t i = 0; i < forks.size(); ++i) {
+      if (at[i] == forks[i]->end()) continue;
+      const auto order = here.empty() ? std::weak_ordering::equivalent : at[i]->first <=> at[here.front()]->first;
+      if (order > 0) continue;
+      if (order < 0) here.clear();
+      here.push_back(i);
+    }
+    if (here.empty()) return result;
+    const auto& entry = *at[here.front()];
+    const bool is_everywhere = here.size() == forks.size() && std::all_of(here.begin(), here.end(), [&](std::size_t i) {
+                                 return at[i]->second == entry.second;
+                               });
     if (is_everywhere) result.unconflicted.insert(result.unconflicted.end(), entry);
-  }
-  for (const StatePtr& fork : forks) {
-    EventIds& differing = result.conflicted_of_fork.emplace_back();
-    for (const auto& [key, id] : *fork) {
-      if (result.unconflicted.contains(key)) continue;
-      differing.insert(id);
-      result.conflicted.insert(id);
+    for (const std::size_t i : here) {
+      if (!is_everywhere) {
+        result.conflicted_of_fork[i].insert(at[i]->second);
+        result.conflicted.insert(at[i]->second);
+      }
+      ++at[i];
     }
   }
-  return result;
 }
 
 bool is_power_event(const Event& event) {
@@ -173,12 +187,10 @@ std::variant<StateMap, Missing> resolve_state(const RoomRules& rules, const std:
                                               const EventLookup& events,
                                               const std::function<bool(const EventId&)>& rejected,
                                               ResolutionTrace* trace, const CitingLookup& citing) {
-  std::vector<StatePtr> distinct;
-  for (const StatePtr& fork : forks) {
-    const bool is_known = std::any_of(distinct.begin(), distinct.end(),
-                                      [&](const StatePtr& other) { return other == fork || *other == *fork; });
-    if (!is_known) distinct.push_back(fork);
-  }
+  // Forks that are equal make no difference, but cost.
+  std::vector<StatePtr> distinct = forks;
+  std::sort(distinct.begin(), distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   if (distinct.size() == 1) return *distinct.front();
   if (rules.state_resolution == RoomRules::StateResolution::v1) {
     return resolution::resolve_v1(rules, distinct, events, trace);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t cached_events = 1'024;
 constexpr std::size_t remembered_resolutions = 8;
+constexpr std::size_t compared_forks = 4;
 
 std::string transaction_key(const storage::ClientTransaction& transaction) {
   std::string key;
@@ -243,14 +244,14 @@ Result<Room::StateOrNeeds> Room::resolve(const std::vector<RoomState>& forks) {
     needs.auth_events = std::move(missing->ids);
     return StateOrNeeds(std::move(needs));
   }
-  // The new state is stored as its difference from the fork that is nearest to it.
+  // The new state is stored as its difference from the fork that is nearest to it, of a few.
   auto map = std::make_shared<const StateMap>(std::move(std::get<StateMap>(outcome)));
   const RoomState* nearest = nullptr;
   std::vector<std::pair<StateKey, EventId>> changes;
-  for (const auto& fork : forks) {
-    auto from_fork = difference(*fork.map(), *map);
+  for (std::size_t i = 0; i < std::min(forks.size(), compared_forks); ++i) {
+    auto from_fork = difference(*forks[i].map(), *map);
     if (nearest == nullptr || from_fork.size() < changes.size()) {
-      nearest = &fork;
+      nearest = &forks[i];
       changes = std::move(from_fork);
     }
   }
