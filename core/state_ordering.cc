@@ -41,14 +41,16 @@ class Mainline {
     std::size_t position = infinity;
     EventPtr next = graph_.find_auth_event(event, "m.room.power_levels", "");
     while (next != nullptr) {
-      if (const auto known = positions_.find(next->id()); known != positions_.end()) {
+      // Also the way itself is known: a chain that bites its tail leads nowhere.
+      const auto [known, is_new] = positions_.try_emplace(next->id(), infinity);
+      if (!is_new) {
         position = known->second;
         break;
       }
       way.push_back(next->id());
       next = graph_.find_auth_event(*next, "m.room.power_levels", "");
     }
-    for (const EventId& id : way) positions_.emplace(id, position);
+    for (const EventId& id : way) positions_[id] = position;
     return position;
   }
 

@@ -52,7 +52,7 @@ std::vector<EventPtr> sorted(std::vector<EventPtr> events, const Parents& parent
     }
     order.push_back(std::move(next));
   }
-  return order;  // an event's id is a hash over what it names: there are no cycles
+  return order;  // without cycles, which may be claimed where ids are no hashes, and what lies behind them
 }
 
 }  // namespace

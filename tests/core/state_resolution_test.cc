@@ -387,5 +387,33 @@ TEST_CASE("auth chains of twenty thousand events are walked without recursion") 
   CHECK(id_in(std::get<StateMap>(resolved), "m.room.power_levels") == id_in(left.state, "m.room.power_levels"));
 }
 
+TEST_CASE("a claimed circle of power levels ends every walk") {
+  RoomBuilder room("2");
+  const Tip tip = room_with_bob(room);
+  const auto cite = [](const std::string& id) { return Json::array({id, Json::object()}); };
+  Json auth_events = Json::array();
+  for (const auto& key : {StateKey{"m.room.create", ""}, StateKey{"m.room.member", alice.str()}}) {
+    auth_events.push_back(cite(tip.state.at(key).str()));
+  }
+  const auto claimed = [&](const std::string& id, const std::string& other) {
+    Json cited = auth_events;
+    cited.push_back(cite(other));
+    return Draft{alice, "m.room.power_levels",
+                 "",    levels(room, {{bob.str(), 50}}),
+                 0,     {{"event_id", Json(id).dump()}, {"auth_events", cited.dump()}}};
+  };
+  Tip left = tip, right = tip;
+  room.add(left, claimed("$one:alpha.test", "$other:alpha.test"));
+  room.make(right, claimed("$other:alpha.test", "$one:alpha.test"));
+  topic(room, left, alice, "left");
+  topic(room, right, bob, "right");
+  const std::vector<StatePtr> forks{std::make_shared<const StateMap>(left.state),
+                                    std::make_shared<const StateMap>(right.state)};
+  for (const CitingLookup& index : {CitingLookup(), room.index()}) {
+    const auto resolved = resolve_state(room.rules(), forks, room.lookup(), room.is_rejected(), nullptr, index);
+    CHECK(std::holds_alternative<StateMap>(resolved));
+  }
+}
+
 }  // namespace
 }  // namespace skerry::test
