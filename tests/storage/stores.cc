@@ -54,6 +54,12 @@ Result<storage::StreamPosition> wait_for(const std::function<void(storage::Commi
   return future.get();
 }
 
+// What a room queues while it is told of a failure fails too: a failure is told when the next group is written.
+Result<storage::StreamPosition> told(storage::RoomStore& rooms, Result<storage::StreamPosition> result) {
+  if (!result) (void)wait_for([&](storage::Committed done) { rooms.commit_all({}, std::move(done)); });
+  return result;
+}
+
 storage::StreamPosition position_of(const Result<storage::StreamPosition>& result) {
   if (!result) FAIL(result.error().text);
   return *result;
@@ -62,11 +68,11 @@ storage::StreamPosition position_of(const Result<storage::StreamPosition>& resul
 }  // namespace
 
 Result<storage::StreamPosition> commit(storage::RoomStore& rooms, storage::EventCommit one) {
-  return wait_for([&](storage::Committed done) { rooms.commit(std::move(one), std::move(done)); });
+  return told(rooms, wait_for([&](storage::Committed done) { rooms.commit(std::move(one), std::move(done)); }));
 }
 
 Result<storage::StreamPosition> commit_all(storage::RoomStore& rooms, std::vector<storage::EventCommit> commits) {
-  return wait_for([&](storage::Committed done) { rooms.commit_all(std::move(commits), std::move(done)); });
+  return told(rooms, wait_for([&](storage::Committed done) { rooms.commit_all(std::move(commits), std::move(done)); }));
 }
 
 Result<void> save_cursor(Stores& stores, const ServerName& server, storage::StreamPosition sent_up_to) {

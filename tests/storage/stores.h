@@ -46,7 +46,7 @@ class Stores {
   std::unique_ptr<storage::Database> database_;
 };
 
-// Commits, and waits for the answer.
+// Commits, and waits for the answer; of a failure, until everybody was told.
 Result<storage::StreamPosition> commit(storage::RoomStore& rooms, storage::EventCommit commit);
 Result<storage::StreamPosition> commit_all(storage::RoomStore& rooms, std::vector<storage::EventCommit> commits);
 
