@@ -38,12 +38,13 @@ struct World {
   }
 };
 
-int connect_to(std::uint16_t port) {
+// -1 when the system has no connection to give just now.
+int try_to_connect(std::uint16_t port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int yes = 1;
   ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof yes);
-  // From many addresses in turn: whoever ends a connection first keeps its port for a minute, so those of one address
-  // run out.
+  // From many addresses in turn: whoever ends a connection first keeps its port for a minute, so that those of one
+  // address run out.
   static std::uint32_t connections = 0;
   sockaddr_in place{};
   place.sin_family = AF_INET;
@@ -51,8 +52,19 @@ int connect_to(std::uint16_t port) {
   must_hold(::bind(fd, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0, "loopback has 127.0.0.0/8");
   place.sin_port = htons(port);
   place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  must_hold(::connect(fd, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0, "the listener accepts");
-  return fd;
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0) return fd;
+  std::perror("connect");
+  ::close(fd);
+  return -1;
+}
+
+int connect_to(std::uint16_t port) {
+  for (int i = 0; i < 50; ++i) {
+    if (const int fd = try_to_connect(port); fd >= 0) return fd;
+    ::usleep(100'000);
+  }
+  must_hold(false, "the listener accepts");
+  return -1;
 }
 
 }  // namespace
