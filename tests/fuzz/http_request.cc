@@ -38,7 +38,7 @@ struct World {
   }
 };
 
-// -1 when the system has no connection to give just now.
+// -1 when a signal came in between (libFuzzer's timer), or the system has no connection to give just now.
 int try_to_connect(std::uint16_t port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int yes = 1;
@@ -53,7 +53,6 @@ int try_to_connect(std::uint16_t port) {
   place.sin_port = htons(port);
   place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0) return fd;
-  std::perror("connect");
   ::close(fd);
   return -1;
 }
@@ -76,7 +75,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   ::shutdown(fd, SHUT_WR);
   std::string answer;
   char piece[4'096];
-  for (ssize_t got = 0; (got = ::recv(fd, piece, sizeof piece, 0)) > 0;)
+  for (ssize_t got = 0; (got = TEMP_FAILURE_RETRY(::recv(fd, piece, sizeof piece, 0))) > 0;)
     answer.append(piece, static_cast<std::size_t>(got));
   ::close(fd);
   must_hold(answer.empty() || answer.starts_with("HTTP/1.1 "), "an answer is an HTTP answer");
