@@ -209,12 +209,15 @@ Result<RoomState> Fetcher::fetch_state_before(const EventId& event) {
     if (auto completed = complete(ids->state, std::move(at_hand)); !completed) {
       return tl::make_unexpected(completed.error());
     }
-    return make_state(ids->state);
+    // A state without what could not be got would be another state, and stay so.
+    const auto still_absent = engine_.store.absent(ids->state);
+    if (!still_absent) return tl::make_unexpected(still_absent.error());
+    if (still_absent->empty()) return make_state(ids->state);
   }
   return fail(ErrorCode::not_found, "no server told the state of the room at an event");
 }
 
-// Of a list of state events; those that are absent or rejected are left out.
+// Of a list of state events; those that are rejected are left out.
 Result<RoomState> Fetcher::make_state(const std::vector<EventId>& ids) {
   auto stored = engine_.store.events(ids);
   if (!stored) return tl::make_unexpected(stored.error());

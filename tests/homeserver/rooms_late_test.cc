@@ -55,3 +55,24 @@ TEST_CASE("what comes late and lies behind what others built is new to those who
   CHECK(bravo.heads(room) == alpha.heads(room));
   CHECK(bravo.state(room) == alpha.state(room));
 }
+
+TEST_CASE("a state of which a part cannot be got is not taken for the whole") {
+  World world;
+  TestServer& alpha = world.add("alpha.test");
+  TestServer& bravo = world.add("bravo.test");
+  const UserId alice = alpha.user("alice");
+  const RoomId room = alpha.create("12", alice).value();
+  REQUIRE(bravo.membership().join(bravo.user("bob"), room, {alpha.name()}, "{}"));
+  world.deliver();
+  const EventId topic = alpha.set(room, alice, "m.room.topic", R"({"topic":"in the gap"})").value();
+  for (int i = 0; i < 600; ++i) REQUIRE(alpha.say(room, alice, std::to_string(i)));  // more than a gap is filled with
+  const EventId last = alpha.say(room, alice, "last").value();
+  const Json pdu = alpha.event(last)->event->pdu();
+
+  world.events_lost = {topic};
+  CHECK(bravo.receive(alpha.name(), pdu).put_off);
+  CHECK_FALSE(bravo.event(last));
+  world.events_lost.clear();
+  CHECK(bravo.receive_again(alpha.name(), pdu).judgement.verdict == Verdict::accepted);
+  CHECK(bravo.state(room) == alpha.state(room));
+}

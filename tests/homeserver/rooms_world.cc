@@ -90,7 +90,7 @@ class TestServer::Network : public RemoteRooms {
   }
   Result<Json> event(const ServerName& server, const EventId& event) override {
     world_.count("event");
-    if (!world_.reachable(us_, server)) return tl::make_unexpected(unreachable());
+    if (!world_.reachable(us_, server) || world_.events_lost.contains(event)) return tl::make_unexpected(unreachable());
     const auto stored = world_.at(server).rooms().event(event);
     if (!stored->has_value()) return fail(ErrorCode::not_found, "unknown event");
     return (*stored)->event->pdu();

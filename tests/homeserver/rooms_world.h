@@ -128,6 +128,8 @@ class World {
   // Keys are known everywhere, but for these: they have to be fetched, or cannot be had.
   std::set<ServerName> keys_to_fetch;
   std::set<ServerName> keys_lost;
+  // Questions for these get no answer.
+  std::set<EventId> events_lost;
   std::map<std::string, int> requests;  // by the question's name
   void count(const std::string& question);
   int asked(const std::string& question);
