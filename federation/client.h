@@ -40,19 +40,26 @@ struct RemoteFailure {
   std::string error;
 };
 
+// Thread-safe. What the outbox needs of the client; a simulation stands in for it.
+class RequestSender {
+ public:
+  virtual ~RequestSender() = default;
+  using Done = std::function<void(Result<Json> answer, RemoteFailure failure)>;
+  virtual void send(FederationRequest request, Done done) = 0;
+};
+
 // Thread-safe.
-class FederationClient {
+class FederationClient : public RequestSender {
  public:
   FederationClient(net::HttpClient& http, Discovery& discovery, net::Clock& clock, ServerName us, SigningKey key,
                    BackoffOptions backoff);
-  ~FederationClient();
+  ~FederationClient() override;
 
   // `done` gets the JSON of a 200 answer, on an Io thread (what is refused at once: on the caller's). Errors:
   // unreachable, timeout, remote_error (`failure` says what, when given a status), too_large, not_json, cancelled. A
   // destination that failed lately (no answer at all, or a gateway's 502 to 504) is answered by `unreachable` at once
   // until its backoff ends. For small answers: they are parsed on the Io thread.
-  using Done = std::function<void(Result<Json> answer, RemoteFailure failure)>;
-  void send(FederationRequest request, Done done);
+  void send(FederationRequest request, Done done) override;
   // The same, waiting, and parsing on the caller's thread: from worker pools only, never from an Io thread, the writer
   // or a room's turn.
   Result<Json> call(FederationRequest request, RemoteFailure* failure = nullptr);

@@ -57,7 +57,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
     net::Scheduler::Handle timer;
   };
 
-  Impl(FederationClient& federation_client, storage::FederationStore& federation_store, net::Scheduler& timers,
+  Impl(RequestSender& federation_client, storage::FederationStore& federation_store, net::Scheduler& timers,
        net::WorkerPool& workers, net::Clock& time, ServerName name, BackoffOptions options)
       : client(federation_client),
         store(federation_store),
@@ -67,7 +67,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
         us(std::move(name)),
         backoff(options) {}
 
-  FederationClient& client;
+  RequestSender& client;
   storage::FederationStore& store;
   net::Scheduler& scheduler;
   net::WorkerPool& pool;  // for what waits for the store
@@ -354,7 +354,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   }
 };
 
-Outbox::Outbox(FederationClient& client, storage::FederationStore& store, net::Scheduler& scheduler,
+Outbox::Outbox(RequestSender& client, storage::FederationStore& store, net::Scheduler& scheduler,
                net::WorkerPool& pool, net::Clock& clock, ServerName us, BackoffOptions backoff)
     : impl_(std::make_shared<Impl>(client, store, scheduler, pool, clock, std::move(us), backoff)) {}
 

@@ -25,7 +25,7 @@ struct OutboxStats {
 class Outbox {
  public:
   // `pool` runs what waits for the store.
-  Outbox(FederationClient& client, storage::FederationStore& store, net::Scheduler& scheduler, net::WorkerPool& pool,
+  Outbox(RequestSender& client, storage::FederationStore& store, net::Scheduler& scheduler, net::WorkerPool& pool,
          net::Clock& clock, ServerName us, BackoffOptions backoff);
   ~Outbox();
 

@@ -34,6 +34,7 @@ struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
   int running = 0;
   int idle = 0;
   bool stopped = false;
+  TaskRunner* runner = nullptr;  // null: threads of its own
 
   // REQUIRES: mutex is held. False when the system gives no more threads.
   bool start_thread() {
@@ -81,6 +82,10 @@ struct WorkerPool::Impl : std::enable_shared_from_this<Impl> {
 WorkerPool::WorkerPool(std::string name, int max_threads, std::size_t max_queued)
     : impl_(std::make_shared<Impl>(std::move(name), max_threads, max_queued)) {}
 
+WorkerPool::WorkerPool(TaskRunner& runner) : impl_(std::make_shared<Impl>("simulated", 0, 0)) {
+  impl_->runner = &runner;
+}
+
 WorkerPool::~WorkerPool() { stop(); }
 
 bool WorkerPool::post(std::function<void()> task) { return add(std::move(task), true); }
@@ -88,6 +93,7 @@ bool WorkerPool::post(std::function<void()> task) { return add(std::move(task), 
 bool WorkerPool::post_admitted(std::function<void()> task) { return add(std::move(task), false); }
 
 bool WorkerPool::add(std::function<void()> task, bool bounded) {
+  if (impl_->runner != nullptr) return hand_over(std::move(task));
   std::vector<std::thread> to_join;
   {
     std::scoped_lock lock(impl_->mutex);
@@ -99,6 +105,21 @@ bool WorkerPool::add(std::function<void()> task, bool bounded) {
   }
   impl_->changed.notify_one();
   for (std::thread& thread : to_join) thread.join();
+  return true;
+}
+
+bool WorkerPool::hand_over(std::function<void()> task) {
+  {
+    std::scoped_lock lock(impl_->mutex);
+    if (impl_->stopped) return false;
+  }
+  impl_->runner->run_later([impl = impl_, task = std::move(task)] {
+    {
+      std::scoped_lock lock(impl->mutex);
+      if (impl->stopped) return;
+    }
+    impl->run(task);
+  });
   return true;
 }
 

@@ -28,11 +28,17 @@ class Database {
   virtual StreamStore& stream() = 0;
   virtual FederationStore& federation() = 0;
   virtual WriteStats write_stats() const { return {}; }
+  // Of one without a writer: writes what waits, at most one group, and answers it. False when nothing waited.
+  virtual bool write_waiting() { return false; }
+  virtual bool has_waiting_writes() const { return false; }
 };
 
 // Opens or creates `folder`/homeserver.db and locks it against a second process. The tables are brought to this
 // program's version inside one transaction. `us` is the server whose database it is: its users are the local ones.
 // Errors: storage (in use by another process, made by a newer program, unwritable, damaged).
 Result<std::unique_ptr<Database>> open_sqlite(const std::string& folder, const ServerName& us);
+// The same without a thread that writes: write_waiting() writes, and so does whoever waits for a write. For
+// simulations, which do everything on one thread. What still waits when it closes is given up, as in a crash.
+Result<std::unique_ptr<Database>> open_sqlite_without_writer(const std::string& folder, const ServerName& us);
 
 }  // namespace skerry::storage

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/result.h"
+#include "net/waiting.h"
 
 namespace skerry::homeserver {
 
@@ -57,6 +58,13 @@ class Answer {
   }
   Result<T> wait() {
     std::unique_lock lock(state_->mutex);
+    if (auto* meanwhile = net::meanwhile_work()) {
+      while (!state_->value.has_value()) {
+        lock.unlock();
+        meanwhile->run_some();
+        lock.lock();
+      }
+    }
     state_->given.wait(lock, [this] { return state_->value.has_value(); });
     return std::move(*state_->value);
   }

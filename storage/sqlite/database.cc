@@ -45,7 +45,7 @@ class FolderLock {
 class SqliteDatabase final : public Database {
  public:
   SqliteDatabase(FolderLock lock, const std::string& file, std::unique_ptr<Connection> connection, const ServerName& us,
-                 StreamPosition first, StreamPosition reserved, StateId next_state)
+                 StreamPosition first, StreamPosition reserved, StateId next_state, Writes writes)
       : lock_(std::move(lock)),
         sequencer_(first, reserved),
         readers_(file),
@@ -54,13 +54,15 @@ class SqliteDatabase final : public Database {
         accounts_(writer_, readers_),
         stream_(writer_, readers_, sequencer_, changes_),
         federation_(writer_, readers_),
-        writer_(std::move(connection), sequencer_) {}
+        writer_(std::move(connection), sequencer_, writes) {}
 
   RoomStore& rooms() override { return rooms_; }
   AccountStore& accounts() override { return accounts_; }
   StreamStore& stream() override { return stream_; }
   FederationStore& federation() override { return federation_; }
   WriteStats write_stats() const override { return writer_.stats(); }
+  bool write_waiting() override { return writer_.write_waiting(); }
+  bool has_waiting_writes() const override { return writer_.has_waiting(); }
 
  private:
   FolderLock lock_;
@@ -90,7 +92,8 @@ std::int64_t number(Connection& connection, const char* sql) {
   return query.next() && !query.is_null(0) ? query.integer(0) : 0;
 }
 
-Result<std::unique_ptr<Database>> open_locked(const std::string& folder, const ServerName& us, FolderLock lock) {
+Result<std::unique_ptr<Database>> open_locked(const std::string& folder, const ServerName& us, FolderLock lock,
+                                              Writes writes) {
   const std::string file = folder + "/homeserver.db";
   const int created =
       open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);  // with these rights from the first byte on
@@ -111,22 +114,30 @@ Result<std::unique_ptr<Database>> open_locked(const std::string& folder, const S
   forget_transactions(*connection, used);
   const StateId next_state = number(*connection, "SELECT max(id) FROM states") + 1;
   return std::make_unique<SqliteDatabase>(std::move(lock), file, std::move(connection), us, used + 1, reserved,
-                                          next_state);
+                                          next_state, writes);
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Database>> open_sqlite(const std::string& folder, const ServerName& us) {
+Result<std::unique_ptr<Database>> open_folder(const std::string& folder, const ServerName& us, Writes writes) {
   std::error_code error;
   if (std::filesystem::create_directories(folder, error)) chmod(folder.c_str(), 0700);
   if (error) return fail(ErrorCode::storage, "cannot make the data folder " + folder + ": " + error.message());
   auto lock = FolderLock::take(folder);
   if (!lock) return tl::make_unexpected(lock.error());
   try {
-    return open_locked(folder, us, std::move(*lock));
+    return open_locked(folder, us, std::move(*lock), writes);
   } catch (const SQLite::Exception& failed) {
     return fail(ErrorCode::storage, "cannot open the database in " + folder + ": " + failed.what());
   }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Database>> open_sqlite(const std::string& folder, const ServerName& us) {
+  return open_folder(folder, us, Writes::by_thread);
+}
+
+Result<std::unique_ptr<Database>> open_sqlite_without_writer(const std::string& folder, const ServerName& us) {
+  return open_folder(folder, us, Writes::when_told);
 }
 
 }  // namespace skerry::storage

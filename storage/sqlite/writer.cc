@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <future>
 
 namespace skerry::storage {
@@ -22,8 +23,10 @@ StreamPosition WriteContext::take_position() {
   return taken_.back();
 }
 
-Writer::Writer(std::unique_ptr<Connection> connection, Sequencer& sequencer)
-    : connection_(std::move(connection)), sequencer_(sequencer), thread_([this] { loop(); }) {}
+Writer::Writer(std::unique_ptr<Connection> connection, Sequencer& sequencer, Writes writes)
+    : connection_(std::move(connection)), sequencer_(sequencer) {
+  if (writes == Writes::by_thread) thread_ = std::thread([this] { loop(); });
+}
 
 Writer::~Writer() {
   {
@@ -31,7 +34,7 @@ Writer::~Writer() {
     stopping_ = true;
   }
   wake_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Writer::submit(std::optional<RoomId> room, Job job, Committed done) {
@@ -79,6 +82,8 @@ Result<StreamPosition> Writer::run(Job job) {
   auto result = std::make_shared<std::promise<Result<StreamPosition>>>();
   auto future = result->get_future();
   submit(std::nullopt, std::move(job), [result](Result<StreamPosition> done) { result->set_value(std::move(done)); });
+  while (write_waiting() && future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+  }
   return future.get();
 }
 
@@ -96,23 +101,39 @@ WriteStats Writer::stats() const {
 
 void Writer::loop() {
   for (;;) {
-    std::deque<Queued> group;
     {
       std::unique_lock lock(mutex_);
       wait_for_work(lock);
-      if (queue_.empty()) return;
-      const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), group_jobs));
-      std::move(queue_.begin(), queue_.begin() + count, std::back_inserter(group));
-      queue_.erase(queue_.begin(), queue_.begin() + count);
-      urgent_ -= static_cast<std::size_t>(
-          std::count_if(group.begin(), group.end(), [](const Queued& queued) { return !queued.lazy; }));
-      stats_.jobs += group.size();
-      const auto size_class = static_cast<std::size_t>(std::bit_width(group.size() - 1));
-      ++stats_.groups_by_size[std::min(size_class, stats_.groups_by_size.size() - 1)];
     }
-    write_group(group);
-    answer(group);
+    if (!write_next_group()) return;
   }
+}
+
+bool Writer::has_waiting() const {
+  std::scoped_lock lock(mutex_);
+  return !queue_.empty();
+}
+
+bool Writer::write_waiting() { return !thread_.joinable() && write_next_group(); }
+
+// False when nothing waits.
+bool Writer::write_next_group() {
+  std::deque<Queued> group;
+  {
+    std::unique_lock lock(mutex_);
+    if (queue_.empty()) return false;
+    const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), group_jobs));
+    std::move(queue_.begin(), queue_.begin() + count, std::back_inserter(group));
+    queue_.erase(queue_.begin(), queue_.begin() + count);
+    urgent_ -= static_cast<std::size_t>(
+        std::count_if(group.begin(), group.end(), [](const Queued& queued) { return !queued.lazy; }));
+    stats_.jobs += group.size();
+    const auto size_class = static_cast<std::size_t>(std::bit_width(group.size() - 1));
+    ++stats_.groups_by_size[std::min(size_class, stats_.groups_by_size.size() - 1)];
+  }
+  write_group(group);
+  answer(group);
+  return true;
 }
 
 void Writer::write_group(std::deque<Queued>& group) {

@@ -32,13 +32,18 @@ class WriteContext {
   std::vector<StreamPosition> taken_;
 };
 
+enum class Writes {
+  by_thread,
+  when_told,  // by write_waiting(), and by whoever waits
+};
+
 // Thread-safe.
 class Writer {
  public:
   using Job = std::function<Result<StreamPosition>(WriteContext&)>;
 
-  Writer(std::unique_ptr<Connection> connection, Sequencer& sequencer);
-  ~Writer();  // writes what waits
+  Writer(std::unique_ptr<Connection> connection, Sequencer& sequencer, Writes writes);
+  ~Writer();  // writes what waits, if by a thread
 
   // `room` ties the job to others of the room: when one fails, those queued before its `done` returned fail too.
   void submit(std::optional<RoomId> room, Job job, Committed done);
@@ -49,6 +54,9 @@ class Writer {
   Result<StreamPosition> run(Job job);
   // The same for what has no position.
   Result<void> write(std::function<Result<void>(Connection&)> use);
+  // See Database::write_waiting(). Does nothing when a thread writes.
+  bool write_waiting();
+  bool has_waiting() const;
   WriteStats stats() const;
 
  private:
@@ -64,6 +72,7 @@ class Writer {
   void loop();
   // REQUIRES: the lock is held.
   void wait_for_work(std::unique_lock<std::mutex>& lock);
+  bool write_next_group();
   void write_group(std::deque<Queued>& group);
   void run_in_savepoint(WriteContext& context, Queued& queued);
   void roll_back(std::deque<Queued>& group, const char* why);
