@@ -40,6 +40,7 @@ struct Held {
 
 struct PowerLoss {
   std::uint64_t number = 0;  // 0: none is to come
+  std::string of;            // the disk's files: those below this
   std::string folder;
   std::mt19937_64 random;
   std::function<void()> at_loss;
@@ -50,6 +51,7 @@ struct State {
   std::mutex mutex;
   std::map<std::string, Held> files;
   std::uint64_t operations = 0;
+  std::uint64_t before_loss = 0;  // operations on the disk that is to lose power
   DiskFault fault = DiskFault::none;
   std::uint64_t faulty = 0;  // operations that can fail are counted down to the faulty one
   bool lasting = false;
@@ -94,15 +96,18 @@ void lose_power_now() {
   state->loss.at_loss();
   std::filesystem::create_directories(state->loss.folder);
   for (const auto& [name, held] : state->files) {
+    if (!name.starts_with(state->loss.of)) continue;
     std::ofstream(state->loss.folder + "/" + std::filesystem::path(name).filename().string(), std::ios::binary)
         << after_power_loss(held, state->loss.random);
   }
 }
 
 // Counts an operation; the fault that it meets. REQUIRES: the mutex is held.
-DiskFault meet(bool is_sync) {
+DiskFault meet(const File& file, bool is_sync) {
   ++state->operations;
-  if (state->loss.number == state->operations) lose_power_now();
+  if (std::string_view(file.name).starts_with(state->loss.of) && ++state->before_loss == state->loss.number) {
+    lose_power_now();
+  }
   if (!can_fail_so(state->fault, is_sync)) return DiskFault::none;
   if (state->faulty > 1) {
     --state->faulty;
@@ -119,7 +124,7 @@ int write(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 offset
   File& here = *ours(file);
   if (here.name == nullptr) return here.real()->pMethods->xWrite(here.real(), bytes, count, offset);
   const std::lock_guard lock(state->mutex);
-  const DiskFault fault = meet(false);
+  const DiskFault fault = meet(here, false);
   if (fault == DiskFault::full) return SQLITE_FULL;
   if (fault == DiskFault::write_error) return SQLITE_IOERR_WRITE;
   const int written = fault == DiskFault::short_write ? count / 2 : count;
@@ -135,7 +140,7 @@ int truncate(sqlite3_file* file, sqlite3_int64 size) {
   File& here = *ours(file);
   if (here.name == nullptr) return here.real()->pMethods->xTruncate(here.real(), size);
   const std::lock_guard lock(state->mutex);
-  if (meet(false) != DiskFault::none) return SQLITE_IOERR_TRUNCATE;
+  if (meet(here, false) != DiskFault::none) return SQLITE_IOERR_TRUNCATE;
   const int result = here.real()->pMethods->xTruncate(here.real(), size);
   if (result == SQLITE_OK) note(here, {true, static_cast<std::size_t>(size), {}});
   return result;
@@ -146,7 +151,7 @@ int sync(sqlite3_file* file, int flags) {
   if (here.name == nullptr) return here.real()->pMethods->xSync(here.real(), flags);
   const std::lock_guard lock(state->mutex);
   Held& held = state->files[here.name];
-  if (meet(true) != DiskFault::none) {
+  if (meet(here, true) != DiskFault::none) {
     // As Linux does it: what could not be written is forgotten, and the next sync says that all is well.
     held.pending.clear();
     return SQLITE_IOERR_FSYNC;
@@ -195,6 +200,15 @@ const sqlite3_io_methods methods = {
     unlock_file, check_reserved, file_control, sector_size, characteristics, shm_map, shm_lock,  shm_barrier,
     shm_unmap,   nullptr,        nullptr};
 
+// What a file held before it was first opened here is on the disk.
+void note_contents(const char* name) {
+  const std::lock_guard lock(state->mutex);
+  const auto [held, is_new] = state->files.try_emplace(name);
+  if (!is_new) return;
+  std::ifstream file(name, std::ios::binary);
+  held->second.durable.assign(std::istreambuf_iterator<char>(file), {});
+}
+
 int open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
   File& here = *ours(file);
   here.base.pMethods = nullptr;
@@ -203,6 +217,7 @@ int open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* file, int flags, int
   const bool matters = (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
   here.name = matters ? name : nullptr;
   here.base.pMethods = &methods;
+  if (matters) note_contents(name);
   return result;
 }
 
@@ -261,10 +276,16 @@ bool FaultyDisk::fired() const {
 }
 
 void FaultyDisk::lose_power(std::uint64_t number, const std::string& folder, std::uint64_t seed,
-                            std::function<void()> at_loss) {
+                            std::function<void()> at_loss, const std::string& of) {
   const std::lock_guard lock(state->mutex);
   state->operations = 0;
-  state->loss = PowerLoss{number, folder, std::mt19937_64(seed), std::move(at_loss), false};
+  state->before_loss = 0;
+  state->loss = PowerLoss{number, of, folder, std::mt19937_64(seed), std::move(at_loss), false};
+}
+
+void FaultyDisk::forget(const std::string& folder) {
+  const std::lock_guard lock(state->mutex);
+  std::erase_if(state->files, [&](const auto& file) { return file.first.starts_with(folder); });
 }
 
 bool FaultyDisk::power_was_lost() const {

@@ -34,8 +34,12 @@ class FaultyDisk {
   bool fired() const;
 
   // Just before the n-th operation, writes to `folder` what a power loss would leave then, by `seed`: the power is
-  // lost there, though the program does not notice. `at_loss` is called at that moment.
-  void lose_power(std::uint64_t number, const std::string& folder, std::uint64_t seed, std::function<void()> at_loss);
+  // lost there, though the program does not notice. `at_loss` is called at that moment. Only files whose names begin
+  // with `of` are on that disk, and count.
+  void lose_power(std::uint64_t number, const std::string& folder, std::uint64_t seed, std::function<void()> at_loss,
+                  const std::string& of = "");
+  // The files whose names begin with `folder` were replaced behind SQLite's back; none is open.
+  void forget(const std::string& folder);
   bool power_was_lost() const;
 
   std::uint64_t operations() const;

@@ -35,6 +35,11 @@ EventId event_id(std::string_view id) { return must(EventId::parse(id)); }
 RoomBuilder::RoomBuilder(std::string_view version, UserId creator)
     : rules_(*find_room_rules(version)), creator_(std::move(creator)), create_(make_create()) {}
 
+RoomBuilder::RoomBuilder(std::string_view version, EventPtr create)
+    : rules_(*find_room_rules(version)), creator_(create->sender()), create_(std::move(create)) {
+  put(create_);
+}
+
 EventPtr RoomBuilder::make_create() {
   Json event{{"type", "m.room.create"},       {"state_key", ""},
              {"sender", creator_.str()},      {"content", {{"room_version", rules_.version}}},

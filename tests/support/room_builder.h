@@ -48,6 +48,8 @@ class RoomBuilder {
   };
 
   explicit RoomBuilder(std::string_view version, UserId creator = user("@alice:alpha.test"));
+  // A room that was made elsewhere, of which only the create event is known yet.
+  RoomBuilder(std::string_view version, EventPtr create);
 
   const RoomRules& rules() const { return rules_; }
   const UserId& creator() const { return creator_; }
