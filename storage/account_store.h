@@ -36,6 +36,20 @@ struct AccountDataEntry {
   StreamPosition position = 0;
 };
 
+// What somebody told this server's operator about.
+struct Report {
+  UserId reporter;
+  std::string room;  // ids; empty where the report is not about one
+  std::string event;
+  std::string user;
+  std::string reason;
+  std::int64_t score = 0;
+  std::int64_t ts_ms = 0;
+};
+
+// A token that stands for a user towards somebody else, or for one login.
+enum class PassKind { openid, login };
+
 class AccountStore {
  public:
   virtual ~AccountStore() = default;
@@ -69,6 +83,23 @@ class AccountStore {
   // Entries with from < position <= to, of all rooms and global.
   virtual Result<std::vector<AccountDataEntry>> account_data_since(const UserId& user, StreamPosition from,
                                                                    StreamPosition to) = 0;
+
+  // Ends an account for ever: no password, session, device, filter or account data is left, nor a profile; its
+  // name stays taken.
+  virtual Result<void> deactivate(const UserId& user) = 0;
+  virtual Result<bool> is_deactivated(const UserId& user) = 0;
+
+  // By hash, as access tokens. Expired ones go.
+  virtual Result<void> put_pass(PassKind kind, const UserId& user, const std::string& token_hash,
+                                std::int64_t expires_ms, std::int64_t now_ms) = 0;
+  virtual Result<std::optional<UserId>> pass_owner(PassKind kind, const std::string& token_hash,
+                                                   std::int64_t now_ms) = 0;
+  // The same, and it is spent.
+  virtual Result<std::optional<UserId>> take_pass(PassKind kind, const std::string& token_hash,
+                                                  std::int64_t now_ms) = 0;
+
+  // Keeps the newest `most` reports.
+  virtual Result<void> add_report(const Report& report, std::size_t most) = 0;
 };
 
 }  // namespace skerry::storage

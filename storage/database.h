@@ -14,6 +14,10 @@
 
 namespace skerry::storage {
 
+class EventIndex;
+class MediaStore;
+class RelationStore;
+
 // What the writer did since the start.
 struct WriteStats {
   std::uint64_t jobs = 0;
@@ -27,6 +31,9 @@ class Database {
   virtual AccountStore& accounts() = 0;
   virtual StreamStore& stream() = 0;
   virtual FederationStore& federation() = 0;
+  virtual RelationStore& relations() = 0;
+  virtual EventIndex& index() = 0;
+  virtual MediaStore& media() = 0;
   virtual WriteStats write_stats() const { return {}; }
   // Of one without a writer: writes what waits, at most one group, and answers it. False when nothing waited.
   virtual bool write_waiting() { return false; }

@@ -87,6 +87,10 @@ void post_read_markers(Services&, Call, Reply);
 void register_account(Services&, Call, Reply);
 void username_available(Services&, Call, Reply);
 
+// relations.cc
+void get_relations(Services&, Call, Reply);
+void get_threads(Services&, Call, Reply);
+
 // room_upgrades.cc
 void upgrade_room(Services&, Call, Reply);
 

@@ -7,69 +7,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/limits.h"
-#include "homeserver/client_api/common.h"
 #include "homeserver/client_api/handlers.h"
-#include "homeserver/sync/filter.h"
+#include "homeserver/client_api/shown_events.h"
 #include "homeserver/sync/tokens.h"
 
 namespace skerry::homeserver::client_api {
 
 namespace {
-
-constexpr std::size_t default_limit = 10;
-constexpr std::size_t scan_factor = 10;  // events looked at per event asked for, before a shorter page is answered
-constexpr std::int64_t far_order = INT64_MAX;
-
-Result<EventFilter> query_filter(const Call& call) {
-  const std::string* text = call.query_value("filter");
-  if (text == nullptr) return EventFilter{};
-  auto json = parse_untrusted(*text, JsonNumbers::any);
-  if (!json) return fail(ErrorCode::invalid_param, "filter is not JSON");
-  return parse_event_filter(*json);
-}
-
-Result<std::size_t> query_limit(const Call& call) {
-  auto limit = query_number(call, "limit");
-  if (!limit) return tl::make_unexpected(limit.error());
-  const auto wanted = limit->value_or(default_limit);
-  return static_cast<std::size_t>(std::min<std::int64_t>(wanted, limits::page_events));
-}
-
-Json show(Services& services, const Call& call, const storage::StoredEvent& stored) {
-  return client_event(stored, services.database.rooms(), services.clock.now_ms(), call.caller->user,
-                      call.caller->device, true);
-}
-
-// Events of one direction that the caller may see and the filter wants.
-struct Page {
-  std::vector<storage::StoredEvent> events;
-  storage::TopologicalPosition reached;  // the last one looked at
-  bool more = true;                      // there may be more beyond
-};
-
-Result<Page> read_page(Services& services, const Call& call, const RoomId& room, storage::TopologicalPosition from,
-                       bool backwards, std::size_t limit, const EventFilter& filter) {
-  Page page;
-  page.reached = from;
-  for (std::size_t looked_at = 0; page.events.size() < limit && looked_at < limit * scan_factor;) {
-    auto batch = services.database.rooms().history(room, page.reached, backwards, limit - page.events.size());
-    if (!batch) return tl::make_unexpected(batch.error());
-    if (batch->empty()) {
-      page.more = false;
-      break;
-    }
-    looked_at += batch->size();
-    page.reached = batch->back().topological;
-    for (storage::StoredEvent& stored : *batch) {
-      if (!filter.wants(*stored.event)) continue;
-      auto visible = services.reader.may_see(call.caller->user, stored);
-      if (!visible) return tl::make_unexpected(visible.error());
-      if (*visible) page.events.push_back(std::move(stored));
-    }
-  }
-  return page;
-}
 
 Result<Json> member_events(Services& services, const Call& call, const std::vector<storage::StoredEvent>& events) {
   Json state = Json::array();
@@ -82,7 +26,9 @@ Result<Json> member_events(Services& services, const Call& call, const std::vect
     if (!*id) continue;
     auto member = services.database.rooms().event(**id);
     if (!member) return tl::make_unexpected(member.error());
-    if (*member) state.push_back(show(services, call, **member));
+    if (!*member) continue;
+    state.push_back(client_event(**member, services.database.rooms(), services.clock.now_ms(), call.caller->user,
+                                 call.caller->device, true));
   }
   return state;
 }
@@ -94,8 +40,7 @@ Result<storage::TopologicalPosition> start_of(Services& services, const Call& ca
   if (const std::string* from = call.query_value("from"); from != nullptr && !from->empty()) {
     return parse_history_token(*from, seen.room, store);
   }
-  if (!backwards) return storage::TopologicalPosition{-1, -far_order};
-  return storage::TopologicalPosition{INT64_MAX, far_order};
+  return backwards ? after_all : before_all;
 }
 
 }  // namespace
@@ -117,15 +62,15 @@ void get_messages(Services& services, Call call, Reply reply) {
   if (!page) return reply.error(page.error());
   if (backwards && !page->more && page->events.size() < *limit && seen->membership.membership == "join") {
     // This server's history ends here; that of others may not.
-    auto fetched = services.pipeline.backfill(seen->room, std::max(*limit, default_limit));
+    auto fetched = services.pipeline.backfill(seen->room, std::max(*limit, default_page_limit));
     if (fetched && *fetched) {
       page = read_page(services, call, seen->room, *from, backwards, *limit, *filter);
       if (!page) return reply.error(page.error());
     }
   }
-  Json chunk = Json::array();
-  for (const storage::StoredEvent& stored : page->events) chunk.push_back(show(services, call, stored));
-  Json body = {{"start", topological_token(*from)}, {"chunk", std::move(chunk)}};
+  auto chunk = aggregator(services, call).show(page->events, true);
+  if (!chunk) return reply.error(chunk.error());
+  Json body = {{"start", topological_token(*from)}, {"chunk", std::move(*chunk)}};
   if (page->more || (!backwards && page->reached != *from)) body["end"] = topological_token(page->reached);
   if (filter->lazy_load_members) {
     auto members = member_events(services, call, page->events);
@@ -135,31 +80,10 @@ void get_messages(Services& services, Call call, Reply reply) {
   reply.json(body);
 }
 
-namespace {
-
-// The event of the path, when it is of that room and the caller may see it.
-Result<storage::StoredEvent> visible_event(Services& services, const Call& call) {
-  auto room = path_id<RoomId>(call, 0);
-  if (!room) return tl::make_unexpected(room.error());
-  auto id = path_id<EventId>(call, 1);
-  if (!id) return tl::make_unexpected(id.error());
-  auto stored = services.database.rooms().event(*id);
-  if (!stored) return tl::make_unexpected(stored.error());
-  const auto hidden = fail(ErrorCode::not_found, "no such event, or none that you may see");
-  if (!*stored || (*stored)->outlier || (*stored)->judgement.verdict != Verdict::accepted) return hidden;
-  if ((*stored)->event->room_id() != *room) return hidden;
-  auto visible = services.reader.may_see(call.caller->user, **stored);
-  if (!visible) return tl::make_unexpected(visible.error());
-  if (!*visible) return hidden;
-  return std::move(**stored);
-}
-
-}  // namespace
-
 void get_event(Services& services, Call call, Reply reply) {
   auto event = visible_event(services, call);
   if (!event) return reply.error(event.error());
-  reply.json(show(services, call, *event));
+  reply.result(aggregator(services, call).show(*event));
 }
 
 void get_context(Services& services, Call call, Reply reply) {
@@ -176,11 +100,6 @@ void get_context(Services& services, Call call, Reply reply) {
   auto after = read_page(services, call, room, event->topological, false, *limit - half, *filter);
   if (!after) return reply.error(after.error());
 
-  const auto list = [&](const std::vector<storage::StoredEvent>& events) {
-    Json shown = Json::array();
-    for (const auto& stored : events) shown.push_back(show(services, call, stored));
-    return shown;
-  };
   const storage::StoredEvent& last = after->events.empty() ? *event : after->events.back();
   auto state = services.database.rooms().state(last.state_after);
   if (!state) return reply.error(state.error());
@@ -195,12 +114,19 @@ void get_context(Services& services, Call call, Reply reply) {
   }
   auto state_events = services.database.rooms().events(ids);
   if (!state_events) return reply.error(state_events.error());
-  reply.json({{"event", show(services, call, *event)},
-              {"events_before", list(before->events)},
-              {"events_after", list(after->events)},
-              {"state", list(*state_events)},
-              {"start", topological_token(before->reached)},
-              {"end", topological_token(after->reached)}});
+  auto shown = aggregator(services, call);
+  Json body = {{"start", topological_token(before->reached)}, {"end", topological_token(after->reached)}};
+  const auto add = [&](const char* key, Result<Json> events) -> Result<void> {
+    if (!events) return tl::make_unexpected(events.error());
+    body[key] = std::move(*events);
+    return {};
+  };
+  for (const auto& added :
+       {add("event", shown.show(*event)), add("events_before", shown.show(before->events, true)),
+        add("events_after", shown.show(after->events, true)), add("state", shown.show(*state_events, true))}) {
+    if (!added) return reply.error(added.error());
+  }
+  reply.json(body);
 }
 
 }  // namespace skerry::homeserver::client_api

@@ -57,6 +57,21 @@ Result<EventId> room_event(Services& services, const RoomId& room, const std::st
   return id;
 }
 
+// A threaded receipt is for an event of that thread; its root counts as one, though it is in the main timeline.
+Result<void> check_thread(Services& services, const EventId& id, const std::string& thread) {
+  if (thread != "main" && !EventId::parse(thread))
+    return fail(ErrorCode::invalid_param, "thread_id must be main or an event id");
+  if (thread == id.str()) return {};
+  auto stored = services.database.rooms().event(id);
+  if (!stored) return tl::make_unexpected(stored.error());
+  if (!*stored) return {};
+  auto root = thread_of(services.database.rooms(), *(*stored)->event);
+  if (!root) return tl::make_unexpected(root.error());
+  if ((root->empty() ? "main" : root->str()) != thread)
+    return fail(ErrorCode::invalid_param, "the event is not in that thread");
+  return {};
+}
+
 }  // namespace
 
 void post_receipt(Services& services, Call call, Reply reply) {
@@ -73,6 +88,9 @@ void post_receipt(Services& services, Call call, Reply reply) {
   if (!thread) return reply.error(thread.error());
   if (*thread && ((*thread)->empty() || type == fully_read_type)) {
     return reply.error({ErrorCode::invalid_param, "thread_id does not fit here"});
+  }
+  if (*thread) {
+    if (auto fits = check_thread(services, *event, **thread); !fits) return reply.error(fits.error());
   }
   Result<void> stored;
   if (type == fully_read_type) {

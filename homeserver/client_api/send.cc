@@ -4,9 +4,11 @@
 // Each answers after the event is on the disk. Client-server API, 'Sending events to a room', 'Redactions'.
 #include <nlohmann/json.hpp>
 
+#include "core/relations.h"
 #include "homeserver/client_api/common.h"
 #include "homeserver/client_api/handlers.h"
 #include "homeserver/rate_limiter.h"
+#include "storage/relation_store.h"
 
 namespace skerry::homeserver::client_api {
 
@@ -18,6 +20,37 @@ void submit(Services& services, EventDraft draft, Reply reply) {
     if (!sent) return shared->error(sent.error());
     shared->json({{"event_id", sent->str()}});
   });
+}
+
+// What a message may relate to: 'Avoiding duplicate annotations', 'Validation of m.thread relationships'. Nothing when
+// there is nothing against it. Errors: storage.
+struct RelationRefusal {
+  const char* errcode;
+  const char* text;
+};
+Result<std::optional<RelationRefusal>> refuse_relation(Services& services, const EventDraft& draft,
+                                                       const Json& content) {
+  const auto relation = relation_of(content);
+  if (!relation) return std::nullopt;
+  const bool annotates = relation->type == "m.annotation";
+  if (!annotates && relation->type != "m.thread") return std::nullopt;
+  // What was sent before is answered as it was then.
+  auto sent = services.database.rooms().transaction_event(*draft.transaction);
+  if (!sent) return tl::make_unexpected(sent.error());
+  if (*sent) return std::nullopt;
+  if (annotates) {
+    auto twice = services.database.relations().is_annotated(draft.room, relation->parent, draft.sender, draft.type,
+                                                            relation->key);
+    if (!twice) return tl::make_unexpected(twice.error());
+    if (*twice) return RelationRefusal{"M_DUPLICATE_ANNOTATION", "you annotated this event so already"};
+    return std::nullopt;
+  }
+  auto root = services.database.rooms().event(relation->parent);
+  if (!root) return tl::make_unexpected(root.error());
+  if (*root && !(*root)->redacted_by && relation_of(*(*root)->event)) {
+    return RelationRefusal{"M_UNKNOWN", "an event that relates to another cannot be the root of a thread"};
+  }
+  return std::nullopt;
 }
 
 storage::ClientTransaction transaction_of(const Call& call, const std::string& id) {
@@ -36,6 +69,9 @@ void send_event(Services& services, Call call, Reply reply) {
   draft.type = call.parameters[1];
   draft.content_json = dump(*call.body);
   draft.transaction = transaction_of(call, call.parameters[2]);
+  auto refusal = refuse_relation(services, draft, *call.body);
+  if (!refusal) return reply.error(refusal.error());
+  if (*refusal) return reply.error(400, {{"errcode", (*refusal)->errcode}, {"error", (*refusal)->text}});
   submit(services, std::move(draft), std::move(reply));
 }
 

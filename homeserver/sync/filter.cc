@@ -123,6 +123,9 @@ Result<EventFilter> parse_event_filter(const Json& filter) {
   auto lazy = read_flag(filter, "lazy_load_members");
   if (!lazy) return tl::make_unexpected(lazy.error());
   parsed.lazy_load_members = *lazy;
+  auto threads = read_flag(filter, "unread_thread_notifications");
+  if (!threads) return tl::make_unexpected(threads.error());
+  parsed.unread_thread_notifications = *threads;
   return parsed;
 }
 

@@ -23,6 +23,7 @@ struct EventFilter {
   std::optional<bool> contains_url;
   std::size_t limit = 10;  // at most limits::page_events
   bool lazy_load_members = false;
+  bool unread_thread_notifications = false;  // of /sync: counts by thread
 
   bool wants_type(std::string_view type) const;
   bool wants_sender(std::string_view sender) const;

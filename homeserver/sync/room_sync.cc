@@ -1,9 +1,11 @@
 #include "homeserver/sync/room_sync.h"
 
 #include <algorithm>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
+#include "homeserver/rooms/aggregations.h"
 #include "homeserver/sync/tokens.h"
 
 namespace skerry::homeserver {
@@ -14,6 +16,10 @@ constexpr int max_timeline_pages = 10;  // how far to look for events that a fil
 constexpr int max_membership_changes = 100;
 constexpr std::size_t heroes = 5;
 const char* const member_type = "m.room.member";
+
+Json count_json(const UnreadCount& count) {
+  return {{"notification_count", count.notifications}, {"highlight_count", count.highlights}};
+}
 
 }  // namespace
 
@@ -56,15 +62,16 @@ Result<Json> RoomSync::joined(const storage::Membership& membership, const Json&
   auto counts = unread_.count(request_.user, room_, now_);
   if (!counts) return tl::make_unexpected(counts.error());
 
+  auto events = timeline_json(*shown);
+  if (!events) return events;
   *worth = full || !shown->events.empty() || !state->empty() || !passing->empty() || !room_account_data.empty();
   Json entry = {
-      {"timeline", timeline_json(*shown)},
+      {"timeline", std::move(*events)},
       {request_.use_state_after ? "state_after" : "state", {{"events", std::move(*state)}}},
       {"ephemeral", {{"events", std::move(*passing)}}},
       {"account_data", {{"events", room_account_data}}},
-      {"unread_notifications",
-       {{"notification_count", counts->notifications}, {"highlight_count", counts->highlights}}},
   };
+  add_counts(*counts, entry);
   const bool members_changed =
       members_in_state > 0 || std::any_of(shown->events.begin(), shown->events.end(),
                                           [](const auto& stored) { return stored.event->type() == member_type; });
@@ -100,8 +107,10 @@ Result<Json> RoomSync::left(const storage::Membership& membership, bool* worth) 
   std::size_t members = 0;
   auto state = state_events(keys, &members);
   if (!state) return tl::make_unexpected(state.error());
+  auto events = timeline_json(*shown);
+  if (!events) return events;
   *worth = true;
-  return Json{{"timeline", timeline_json(*shown)},
+  return Json{{"timeline", std::move(*events)},
               {request_.use_state_after ? "state_after" : "state", {{"events", std::move(*state)}}},
               {"account_data", {{"events", Json::array()}}}};
 }
@@ -224,10 +233,26 @@ Result<Json> RoomSync::state_events(const Keys& keys, std::size_t* members) {
   return events;
 }
 
-Json RoomSync::timeline_json(const Timeline& timeline) {
+void RoomSync::add_counts(const UnreadCounts& counts, Json& entry) const {
+  if (!request_.filter.timeline.unread_thread_notifications) {
+    entry["unread_notifications"] = count_json(counts.all());
+    return;
+  }
+  entry["unread_notifications"] = count_json(counts.main);
+  for (const auto& [root, count] : counts.threads) entry["unread_thread_notifications"][root.str()] = count_json(count);
+}
+
+Result<Json> RoomSync::timeline_json(const Timeline& timeline) {
   Json events = Json::array();
-  for (const auto& stored : timeline.events) {
-    events.push_back(client_event(stored, database_.rooms(), now_ms_, request_.user, request_.device, false));
+  if (timeline.limited) {
+    // The client has a gap and cannot add up for itself ('Aggregations of child events').
+    auto shown = Aggregator(database_, now_ms_, request_.user, request_.device).show(timeline.events, false);
+    if (!shown) return shown;
+    events = std::move(*shown);
+  } else {
+    for (const auto& stored : timeline.events) {
+      events.push_back(client_event(stored, database_.rooms(), now_ms_, request_.user, request_.device, false));
+    }
   }
   Json result = {{"events", std::move(events)}, {"limited", timeline.limited}};
   if (timeline.before) {
@@ -271,14 +296,14 @@ Result<Json> RoomSync::ephemeral(storage::StreamPosition from) {
   if (!filter.wants_type("m.receipt") || !filter.wants_room(room_.str())) return events;
   auto receipts = database_.stream().receipts(room_, from, now_);
   if (!receipts) return tl::make_unexpected(receipts.error());
-  Json content = Json::object();
+  std::map<std::string, Json> contents;  // by thread: a user may have receipts of several on one event
   for (const storage::Receipt& receipt : *receipts) {
     if (receipt.type == "m.read.private" && receipt.user != request_.user) continue;
     Json data = {{"ts", receipt.ts_ms}};
     if (!receipt.thread_id.empty()) data["thread_id"] = receipt.thread_id;
-    content[receipt.event.str()][receipt.type][receipt.user.str()] = std::move(data);
+    contents[receipt.thread_id][receipt.event.str()][receipt.type][receipt.user.str()] = std::move(data);
   }
-  if (!content.empty()) events.push_back({{"type", "m.receipt"}, {"content", std::move(content)}});
+  for (auto& [thread, content] : contents) events.push_back({{"type", "m.receipt"}, {"content", std::move(content)}});
   return events;
 }
 

@@ -40,7 +40,8 @@ class RoomSync {
   void add_lazy_members(const Timeline& timeline, const StateMap& at_end, Keys& keys) const;
   void drop_unneeded_members(const Timeline& timeline, Keys& keys) const;
   Result<Json> state_events(const Keys& keys, std::size_t* members);
-  Json timeline_json(const Timeline& timeline);
+  Result<Json> timeline_json(const Timeline& timeline);
+  void add_counts(const UnreadCounts& counts, Json& entry) const;
   Result<Json> summary();
   Result<Json> ephemeral(storage::StreamPosition from);
 

@@ -2,6 +2,7 @@
 // notifications'.
 #pragma once
 
+#include <map>
 #include <memory>
 
 #include "core/ids.h"
@@ -10,9 +11,17 @@
 
 namespace skerry::homeserver {
 
-struct UnreadCounts {
+struct UnreadCount {
   int notifications = 0;
   int highlights = 0;
+};
+
+// By thread, as read receipts are ('Threaded read receipts').
+struct UnreadCounts {
+  UnreadCount main;
+  std::map<EventId, UnreadCount> threads;  // by root: those with something unread
+
+  UnreadCount all() const;
 };
 
 // Thread-safe. Keeps the counts it made, so that a later call looks at new events only; bounded in users and rooms.
@@ -21,7 +30,7 @@ class UnreadCounter {
   UnreadCounter(storage::Database& database, RoomReader& reader);
   ~UnreadCounter();
 
-  // Events after the user's last read receipt, up to `now`, at most 1,000 of them. Errors: storage.
+  // Events after the user's last read receipts, up to `now`, at most 1,000 of them. Errors: storage.
   Result<UnreadCounts> count(const UserId& user, const RoomId& room, storage::StreamPosition now);
   // The user's receipt moved: the next count() begins anew.
   void forget(const UserId& user, const RoomId& room);
@@ -30,5 +39,9 @@ class UnreadCounter {
   struct Impl;
   std::shared_ptr<Impl> impl_;
 };
+
+// The root of the thread that an event is in, empty for the main timeline: it, or what it relates to over at most three
+// hops, is an m.thread child of the root. Errors: storage.
+Result<EventId> thread_of(storage::RoomStore& store, const Event& event);
 
 }  // namespace skerry::homeserver

@@ -9,7 +9,9 @@ Result<void> SqliteAccountStore::create_user(const UserId& user, const std::stri
   return writer_.write([=](Connection& connection) -> Result<void> {
     Query taken(connection, "SELECT 1 FROM users WHERE user = ?", user.str());
     if (taken.next()) return fail(ErrorCode::user_in_use, "that user name is taken");
-    Query(connection, "INSERT INTO users VALUES(?, ?, ?, ?)", user.str(), password_hash, now_ms, admin).run();
+    Query(connection, "INSERT INTO users(user, password_hash, created_ms, admin) VALUES(?, ?, ?, ?)", user.str(),
+          password_hash, now_ms, admin)
+        .run();
     return {};
   });
 }
@@ -23,7 +25,7 @@ Result<bool> SqliteAccountStore::user_exists(const UserId& user) {
 
 Result<std::optional<std::string>> SqliteAccountStore::password_hash(const UserId& user) {
   return readers_.read([&](Connection& connection) -> Result<std::optional<std::string>> {
-    Query query(connection, "SELECT password_hash FROM users WHERE user = ?", user.str());
+    Query query(connection, "SELECT password_hash FROM users WHERE user = ? AND deactivated = 0", user.str());
     return query.next() ? std::optional(query.text(0)) : std::nullopt;
   });
 }
@@ -96,7 +98,7 @@ Result<Profile> SqliteAccountStore::profile(const UserId& user) {
   return readers_.read([&](Connection& connection) -> Result<Profile> {
     Query query(connection,
                 "SELECT coalesce(display_name, ''), coalesce(avatar_url, ''), coalesce(fields, '{}') FROM users "
-                "LEFT JOIN profiles USING(user) WHERE user = ?",
+                "LEFT JOIN profiles USING(user) WHERE user = ? AND deactivated = 0",
                 user.str());
     if (!query.next()) return fail(ErrorCode::not_found, "no such user");
     return Profile{query.text(0), query.text(1), query.text(2)};

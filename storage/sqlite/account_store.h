@@ -1,4 +1,4 @@
-// AccountStore on SQLite.
+// AccountStore on SQLite; what ends accounts, passes and reports are in account_services.cc.
 #pragma once
 
 #include "storage/account_store.h"
@@ -31,6 +31,13 @@ class SqliteAccountStore final : public AccountStore {
                                                        const std::string& type) override;
   Result<std::vector<AccountDataEntry>> account_data_since(const UserId& user, StreamPosition from,
                                                            StreamPosition to) override;
+  Result<void> deactivate(const UserId& user) override;
+  Result<bool> is_deactivated(const UserId& user) override;
+  Result<void> put_pass(PassKind kind, const UserId& user, const std::string& token_hash, std::int64_t expires_ms,
+                        std::int64_t now_ms) override;
+  Result<std::optional<UserId>> pass_owner(PassKind kind, const std::string& token_hash, std::int64_t now_ms) override;
+  Result<std::optional<UserId>> take_pass(PassKind kind, const std::string& token_hash, std::int64_t now_ms) override;
+  Result<void> add_report(const Report& report, std::size_t most) override;
 
  private:
   // A write that answers nothing but success. `use(connection)` may return an error.

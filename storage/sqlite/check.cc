@@ -57,6 +57,13 @@ constexpr Question questions[] = {
      "is a row that is noted for a citation, of which an event is not stored"},
     {"SELECT event_id FROM awaited_auth_events JOIN events USING(event_id)",
      "is noted as absent where it is cited, and is there"},
+    // relations
+    {"SELECT parent FROM relations WHERE NOT EXISTS (SELECT 1 FROM events WHERE nid = child AND room = relations.room "
+     "AND depth = child_depth AND place = child_place AND redacted_by IS NULL)",
+     "has a relation to it noted that does not hold"},
+    {"SELECT root FROM threads t WHERE count <> (SELECT count(*) FROM relations r WHERE r.room = t.room AND parent = "
+     "root AND rel_type = 'm.thread')",
+     "is the root of a thread whose events were counted wrongly"},
     // states
     {"SELECT id FROM states WHERE base <> 0 AND base NOT IN (SELECT id FROM states)",
      "is a state whose base is not stored"},

@@ -52,6 +52,7 @@ class Query {
   }
 
   std::int64_t integer(int column) const { return statement_.getColumn(column).getInt64(); }
+  double real(int column) const { return statement_.getColumn(column).getDouble(); }
   std::string text(int column) const;
   bool is_null(int column) const { return statement_.getColumn(column).isNull(); }
 

@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #include "storage/sqlite/account_store.h"
+#include "storage/sqlite/event_index.h"
 #include "storage/sqlite/federation_store.h"
+#include "storage/sqlite/media_store.h"
+#include "storage/sqlite/relation_store.h"
 #include "storage/sqlite/room_store.h"
 #include "storage/sqlite/schema.h"
 #include "storage/sqlite/stream_store.h"
@@ -54,12 +57,18 @@ class SqliteDatabase final : public Database {
         accounts_(writer_, readers_),
         stream_(writer_, readers_, sequencer_, changes_),
         federation_(writer_, readers_),
+        relations_(readers_),
+        index_(writer_, readers_),
+        media_(writer_, readers_),
         writer_(std::move(connection), sequencer_, writes) {}
 
   RoomStore& rooms() override { return rooms_; }
   AccountStore& accounts() override { return accounts_; }
   StreamStore& stream() override { return stream_; }
   FederationStore& federation() override { return federation_; }
+  RelationStore& relations() override { return relations_; }
+  EventIndex& index() override { return index_; }
+  MediaStore& media() override { return media_; }
   WriteStats write_stats() const override { return writer_.stats(); }
   bool write_waiting() override { return writer_.write_waiting(); }
   bool has_waiting_writes() const override { return writer_.has_waiting(); }
@@ -73,6 +82,9 @@ class SqliteDatabase final : public Database {
   SqliteAccountStore accounts_;
   SqliteStreamStore stream_;
   SqliteFederationStore federation_;
+  SqliteRelationStore relations_;
+  SqliteEventIndex index_;
+  SqliteMediaStore media_;
   Writer writer_;  // ends first: its last jobs speak to the stores
 };
 

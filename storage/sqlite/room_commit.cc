@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/crypto.h"
+#include "storage/sqlite/relation_store.h"
 #include "storage/sqlite/room_store.h"
 
 namespace skerry::storage {
@@ -69,6 +70,7 @@ class EventWriter {
     if (event_.is_state() && commit_.judgement.verdict != Verdict::rejected) cited.note_citing(connection_, *nid_);
     if (!commit_.outlier) note_missing();
     note_redactions();
+    note_own_relation();
     note_transaction();
     move_room();
     return position_.value_or(0);
@@ -169,13 +171,19 @@ class EventWriter {
       Query(connection_, "UPDATE events SET redacted_by = coalesce(redacted_by, ?) WHERE event_id = ?",
             event_.id().str(), commit_.redacts->str())
           .run();
+      forget_relation(connection_, room_, *commit_.redacts);
     }
-    const bool accepted = commit_.judgement.verdict == Verdict::accepted && !commit_.outlier;
-    if (!accepted || event_.type() != "m.room.redaction") return;
+    if (!counts() || event_.type() != "m.room.redaction") return;
     const RoomRules* rules = find_room_rules(commit_.room_version);
     const EventId target = rules == nullptr ? EventId() : event_.redacts(*rules);
     if (target.empty()) return;
     Query(connection_, "INSERT OR IGNORE INTO redactions VALUES(?, ?)", target.str(), event_.id().str()).run();
+  }
+
+  bool counts() const { return commit_.judgement.verdict == Verdict::accepted && !commit_.outlier; }
+
+  void note_own_relation() {
+    if (counts() && !commit_.redacted_by) note_relation(connection_, room_, event_, *nid_, place_);
   }
 
   void note_transaction() {

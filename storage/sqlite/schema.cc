@@ -112,8 +112,8 @@ CREATE TABLE inbound_transactions(
   nid INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, transaction_id TEXT NOT NULL, response TEXT NOT NULL,
   UNIQUE(origin, transaction_id));
 )sql",
-    // Who cites a state event, for state resolution (room_auth_chain.cc). Rows of events; that rejected ones of before are
-    // among them does no harm.
+    // Who cites a state event, for state resolution (room_auth_chain.cc). Rows of events; that rejected ones of before
+    // are among them does no harm.
     R"sql(
 CREATE TABLE auth_citations(cited INTEGER NOT NULL, citing INTEGER NOT NULL, PRIMARY KEY(cited, citing)) WITHOUT ROWID;
 CREATE TABLE awaited_auth_events(
@@ -131,6 +131,54 @@ INSERT OR IGNORE INTO auth_citations SELECT nid, citing FROM named JOIN events U
 INSERT OR IGNORE INTO awaited_auth_events
   SELECT event_id, citing FROM named WHERE event_id NOT IN (SELECT event_id FROM events);
 DROP TABLE named;
+)sql",
+    // Who relates to whom (relation_store.cc): accepted events with a place that were not redacted.
+    R"sql(
+CREATE TABLE relations(
+  room INTEGER NOT NULL, parent TEXT NOT NULL,  -- an event id, stored or not
+  child_depth INTEGER NOT NULL, child_place INTEGER NOT NULL,
+  child INTEGER NOT NULL, rel_type TEXT NOT NULL, type TEXT NOT NULL, sender TEXT NOT NULL,
+  annotation TEXT,                              -- the key of an m.annotation
+  PRIMARY KEY(room, parent, child_depth, child_place)) WITHOUT ROWID;
+CREATE INDEX relations_sender ON relations(room, parent, sender, rel_type);
+CREATE TABLE threads(
+  room INTEGER NOT NULL, root TEXT NOT NULL, depth INTEGER NOT NULL, place INTEGER NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY(room, root)) WITHOUT ROWID;
+CREATE INDEX threads_latest ON threads(room, depth, place);
+INSERT INTO relations SELECT room, parent, depth, place, nid, rel_type, type, sender,
+    CASE rel_type WHEN 'm.annotation' THEN coalesce(key, '') END FROM (
+  SELECT room, depth, place, nid,
+    json_extract(json, '$.content."m.relates_to".event_id') parent, json_extract(json, '$.type') type,
+    json_extract(json, '$.content."m.relates_to".rel_type') rel_type, json_extract(json, '$.sender') sender,
+    json_extract(json, '$.content."m.relates_to".key') key
+  FROM events WHERE verdict = 0 AND outlier = 0 AND redacted_by IS NULL AND instr(json, '"rel_type"') > 0 AND json_valid(json))
+  WHERE typeof(parent) = 'text' AND substr(parent, 1, 1) = '$' AND typeof(rel_type) = 'text';
+INSERT INTO threads SELECT room, parent, child_depth, max(child_place), n FROM relations JOIN (
+    SELECT room, parent, max(child_depth) child_depth, count(*) n FROM relations WHERE rel_type = 'm.thread' GROUP BY room, parent)
+  USING(room, parent, child_depth) WHERE rel_type = 'm.thread' GROUP BY room, parent;
+
+-- What is indexed when someone looks for it (event_index.cc): events up to this row.
+INSERT INTO meta VALUES('indexed_events', 0);
+CREATE VIRTUAL TABLE event_texts USING fts5(body, name, topic, content='');  -- by events.nid
+CREATE TABLE event_times(
+  room INTEGER NOT NULL, ts_ms INTEGER NOT NULL, nid INTEGER NOT NULL, PRIMARY KEY(room, ts_ms, nid)) WITHOUT ROWID;
+
+CREATE TABLE media(
+  origin TEXT NOT NULL, media_id TEXT NOT NULL,
+  hash TEXT NOT NULL,                           -- names the file; '': the upload is awaited
+  size INTEGER NOT NULL, content_type TEXT NOT NULL, file_name TEXT NOT NULL, uploader TEXT, created_ms INTEGER NOT NULL,
+  PRIMARY KEY(origin, media_id)) WITHOUT ROWID;
+CREATE INDEX media_uploader ON media(uploader) WHERE uploader IS NOT NULL;
+CREATE INDEX media_cached ON media(created_ms) WHERE uploader IS NULL;
+CREATE INDEX media_hash ON media(hash);
+
+ALTER TABLE users ADD COLUMN deactivated INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE passes(
+  kind INTEGER NOT NULL,                        -- 0 OpenID, 1 login
+  hash TEXT NOT NULL, user TEXT NOT NULL, expires_ms INTEGER NOT NULL, PRIMARY KEY(kind, hash)) WITHOUT ROWID;
+CREATE TABLE reports(
+  id INTEGER PRIMARY KEY, reporter TEXT NOT NULL, room TEXT NOT NULL, event TEXT NOT NULL, user TEXT NOT NULL,
+  reason TEXT NOT NULL, score INTEGER NOT NULL, ts_ms INTEGER NOT NULL);
 )sql"};
 
 // The version of the tables, 0 in a new file. Errors: storage (made by a newer program, or by another).

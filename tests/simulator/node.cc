@@ -24,6 +24,9 @@ class RecordedDatabase : public storage::Database {
   storage::AccountStore& accounts() override { return database_.accounts(); }
   storage::StreamStore& stream() override { return database_.stream(); }
   storage::FederationStore& federation() override { return database_.federation(); }
+  storage::RelationStore& relations() override { return database_.relations(); }
+  storage::EventIndex& index() override { return database_.index(); }
+  storage::MediaStore& media() override { return database_.media(); }
 
  private:
   storage::Database& database_;

@@ -3,7 +3,6 @@
 #include <random>
 #include <set>
 
-#include <SQLiteCpp/SQLiteCpp.h>
 #include <catch2/catch.hpp>
 
 #include "storage/maintenance.h"
@@ -211,10 +210,7 @@ TEST_CASE("who cites an event is known of what an older program stored") {
   REQUIRE(commit_all(stores.rooms(), commits));
   for (const auto& [key, id] : room.tip.state) commits.push_back(outlier(room, room.builder.find(id)));
   stores.close();
-  {
-    SQLite::Database database(stores.folder() + "/homeserver.db", SQLite::OPEN_READWRITE);
-    database.exec("DROP TABLE auth_citations; DROP TABLE awaited_auth_events; PRAGMA user_version=1");
-  }
+  take_back_to(stores, 1);
   stores.open();
   for (const EventCommit& commit : commits) {
     const EventId& id = commit.event->id();

@@ -5,10 +5,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <future>
+#include <map>
 #include <mutex>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -66,6 +68,21 @@ storage::StreamPosition position_of(const Result<storage::StreamPosition>& resul
 }
 
 }  // namespace
+
+void take_back_to(const Stores& stores, int version) {
+  // By the version that each migration leads to.
+  const std::map<int, const char*> migrations = {
+      {2, "DROP TABLE auth_citations; DROP TABLE awaited_auth_events"},
+      {3,
+       "DROP TABLE relations; DROP TABLE threads; DROP TABLE event_texts; DROP TABLE event_times; DROP TABLE media; "
+       "DROP TABLE passes; DROP TABLE reports; ALTER TABLE users DROP COLUMN deactivated; "
+       "DELETE FROM meta WHERE name = 'indexed_events'"},
+  };
+  SQLite::Database database(stores.folder() + "/homeserver.db", SQLite::OPEN_READWRITE);
+  const int made_by = database.execAndGet("PRAGMA user_version").getInt();
+  for (int step = made_by; step > version; --step) database.exec(migrations.at(step));
+  database.exec("PRAGMA user_version=" + std::to_string(version));
+}
 
 Result<storage::StreamPosition> commit(storage::RoomStore& rooms, storage::EventCommit one) {
   return told(rooms, wait_for([&](storage::Committed done) { rooms.commit(std::move(one), std::move(done)); }));

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "storage/database.h"
+#include "storage/event_index.h"
+#include "storage/media_store.h"
+#include "storage/relation_store.h"
 #include "tests/support/room_builder.h"
 
 namespace skerry::test {
@@ -39,12 +42,18 @@ class Stores {
   storage::AccountStore& accounts() { return database_->accounts(); }
   storage::StreamStore& stream() { return database_->stream(); }
   storage::FederationStore& federation() { return database_->federation(); }
+  storage::RelationStore& relations() { return database_->relations(); }
+  storage::EventIndex& index() { return database_->index(); }
+  storage::MediaStore& media() { return database_->media(); }
 
  private:
   Backend backend_;
   std::string folder_;
   std::unique_ptr<storage::Database> database_;
 };
+
+// Makes a closed database what a program of an earlier version would have left: takes back all later migrations.
+void take_back_to(const Stores& stores, int version);
 
 // Commits, and waits for the answer; of a failure, until everybody was told.
 Result<storage::StreamPosition> commit(storage::RoomStore& rooms, storage::EventCommit commit);
