@@ -214,6 +214,7 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
 
   static Result<void> parse_body(const Route& route, Call& call) {
     call.body = std::make_shared<Json>(Json::object());
+    if (route.body == Body::raw) return {};
     std::string text = std::exchange(call.request.body, {});
     if (route.body == Body::none || (text.empty() && route.method != "PUT")) return {};
     auto parsed = parse_untrusted(text, route.body == Body::canonical ? JsonNumbers::canonical : JsonNumbers::any);

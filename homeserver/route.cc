@@ -48,13 +48,17 @@ Reply::~Reply() {
 }
 
 void Reply::send(int status, std::string body, net::Headers headers) {
-  if (!std::exchange(open_, false)) return;
   net::HttpResponse response;
   response.status = status;
   response.headers = std::move(headers);
   response.headers.emplace_back("Content-Type", "application/json");
-  if (cors_) add_cors_headers(response.headers);
   response.body = std::move(body);
+  raw(std::move(response));
+}
+
+void Reply::raw(net::HttpResponse response) {
+  if (!std::exchange(open_, false)) return;
+  if (cors_) add_cors_headers(response.headers);
   responder_.respond(std::move(response));
 }
 

@@ -37,6 +37,7 @@ enum class Body {
   none,       // ignored
   json,       // any JSON object; absent counts as {} but for PUT
   canonical,  // a JSON object whose numbers must be canonical: it becomes part of an event
+  raw,        // any bytes: they stay in request.body
 };
 
 // Since when a path exists: those that r0 had answer under r0 as well as under v3.
@@ -70,6 +71,7 @@ class Reply {
 
   void json(const Json& body, int status = 200);
   void text(std::string body, int status = 200);        // JSON text already made
+  void raw(net::HttpResponse response);                 // any other content, with its Content-Type
   void error(const Error& error);                       // homeserver/matrix_error.cc says what it becomes
   void error(int status, const Json& body);             // UIA ... with their own members
   void limited(std::chrono::milliseconds retry_after);  // 429 M_LIMIT_EXCEEDED with retry_after_ms and Retry-After

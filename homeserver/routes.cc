@@ -41,6 +41,10 @@ const std::vector<Route> table = {
     {"POST", "/_matrix/client/v3/logout/all", logout_all, user, local, none},
     {"GET", "/_matrix/client/v3/account/whoami", whoami, user, local, none},
     {"POST", "/_matrix/client/v3/account/password", change_password, user, outbound, json},
+    {"POST", "/_matrix/client/v3/account/deactivate", deactivate_account, user, outbound, json},
+    {"GET", "/_matrix/client/v3/account/3pid", get_third_party_ids, user, local, none},
+    {"POST", "/_matrix/client/v1/login/get_token", get_login_token, user, outbound, json},
+    {"POST", "/_matrix/client/v3/user/{userId}/openid/request_token", request_openid_token, user, local, json},
     {"GET", "/_matrix/client/v3/devices", get_devices, user, local, none},
     {"GET", "/_matrix/client/v3/devices/{deviceId}", get_device, user, local, none},
     {"PUT", "/_matrix/client/v3/devices/{deviceId}", put_device, user, local, json},
@@ -70,6 +74,9 @@ const std::vector<Route> table = {
     {"PUT", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled", put_push_rule_enabled, user, local, json},
     {"GET", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions", get_push_rule_actions, user, local, none},
     {"PUT", "/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/actions", put_push_rule_actions, user, local, json},
+
+    {"GET", "/_matrix/client/v3/notifications", get_notifications, user, local, none},
+    {"GET", "/_matrix/client/v3/voip/turnServer", get_turn_server, user, local, none},
 
     // -- rooms: making, finding, joining
     {"POST", "/_matrix/client/v3/createRoom", create_room, user, local, canonical},
@@ -116,6 +123,12 @@ const std::vector<Route> table = {
     {"POST", "/_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}", post_receipt, user, local, json},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/read_markers", post_read_markers, user, local, json},
 
+    {"GET", "/_matrix/client/v1/rooms/{roomId}/timestamp_to_event", get_timestamp_to_event, user, outbound, none},
+    {"POST", "/_matrix/client/v3/search", client_api::search, user, outbound, json},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/report", report_room, user, local, json, later},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/report/{eventId}", report_event, user, local, json},
+    {"POST", "/_matrix/client/v3/users/{userId}/report", report_user, user, local, json, later},
+
     // -- other servers: who they are, what they send
     {"GET", "/_matrix/federation/v1/version", federation_api::get_version, anyone, local, none},
     {"GET", "/_matrix/key/v2/server", federation_api::get_own_keys, anyone, federation, none},
@@ -143,6 +156,8 @@ const std::vector<Route> table = {
     {"POST", "/_matrix/federation/v1/get_missing_events/{roomId}", federation_api::get_missing_events, server, federation, json},
     {"GET", "/_matrix/federation/v1/query/profile", federation_api::query_profile, server, federation, none},
     {"GET", "/_matrix/federation/v1/query/directory", federation_api::query_directory, server, federation, none},
+    {"GET", "/_matrix/federation/v1/timestamp_to_event/{roomId}", federation_api::get_timestamp_to_event, server, federation, none},
+    {"GET", "/_matrix/federation/v1/openid/userinfo", federation_api::get_openid_userinfo, anyone, federation, none},
     {"GET", "/_matrix/federation/v1/publicRooms", federation_api::get_public_rooms, server, federation, none},
     {"POST", "/_matrix/federation/v1/publicRooms", federation_api::post_public_rooms, server, federation, json},
 };

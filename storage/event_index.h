@@ -16,7 +16,8 @@ struct TextQuery {
   std::vector<std::string> words;  // all of them must be there
   std::vector<TextField> fields;   // in any of these
   std::vector<RoomId> rooms;
-  bool by_rank = true;  // else the latest first
+  bool by_rank = true;               // else the latest first
+  StreamPosition until = INT64_MAX;  // leaves out what came later, so that pages fit each other
   std::size_t skip = 0;
   std::size_t limit = 0;
 };

@@ -193,6 +193,35 @@ Result<void> Accounts::close_all_sessions(const UserId& user) {
   return closed;
 }
 
+Result<void> Accounts::deactivate(const UserId& user) {
+  auto ended = impl_->store.deactivate(user);
+  impl_->cache.forget(user);
+  return ended;
+}
+
+Result<std::string> Accounts::make_pass(storage::PassKind kind, const UserId& user,
+                                        std::chrono::milliseconds lifetime) {
+  const std::string token = base64url_encode(impl_->random.bytes(token_bytes));
+  const std::int64_t now_ms = impl_->clock.now_ms();
+  auto put = impl_->store.put_pass(kind, user, hash_of_token(token), now_ms + lifetime.count(), now_ms);
+  if (!put) return tl::make_unexpected(put.error());
+  return token;
+}
+
+Result<UserId> Accounts::openid_user(const std::string& token) {
+  auto owner = impl_->store.pass_owner(storage::PassKind::openid, hash_of_token(token), impl_->clock.now_ms());
+  if (!owner) return tl::make_unexpected(owner.error());
+  if (!*owner) return fail(ErrorCode::unknown_token, "this token is not known, or its time is over");
+  return std::move(**owner);
+}
+
+Result<UserId> Accounts::spend_login_token(const std::string& token) {
+  auto owner = impl_->store.take_pass(storage::PassKind::login, hash_of_token(token), impl_->clock.now_ms());
+  if (!owner) return tl::make_unexpected(owner.error());
+  if (!*owner) return fail(ErrorCode::forbidden, "this login token is not known, or its time is over");
+  return std::move(**owner);
+}
+
 std::unique_lock<std::mutex> Accounts::lock(const UserId& user) {
   return std::unique_lock(impl_->locks[std::hash<UserId>{}(user) % impl_->locks.size()]);
 }

@@ -1,6 +1,7 @@
 // Registration, login, tokens. Passwords by Argon2id, tokens stored as hashes.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -55,6 +56,14 @@ class Accounts {
   // Removes these devices; those that are not there are no error.
   Result<void> close_sessions(const UserId& user, const std::vector<std::string>& devices);
   Result<void> close_all_sessions(const UserId& user);
+
+  // Ends the account and all its sessions for ever; its name is never given again.
+  Result<void> deactivate(const UserId& user);
+
+  // A token that stands for the user until `lifetime` is over: towards others (OpenID), or for one login.
+  Result<std::string> make_pass(storage::PassKind kind, const UserId& user, std::chrono::milliseconds lifetime);
+  Result<UserId> openid_user(const std::string& token);        // unknown_token
+  Result<UserId> spend_login_token(const std::string& token);  // forbidden
 
   // Held while something of a user's is read, changed and written again (profile, tags, push rules), so that two such
   // changes do not lose one. Not held over anything that waits for other servers.

@@ -5,6 +5,13 @@
 
 namespace skerry::homeserver::client_api {
 
+// account.cc
+void deactivate_account(Services&, Call, Reply);
+void get_third_party_ids(Services&, Call, Reply);
+void get_login_token(Services&, Call, Reply);
+void request_openid_token(Services&, Call, Reply);
+void get_turn_server(Services&, Call, Reply);
+
 // account_data.cc
 void get_account_data(Services&, Call, Reply);
 void put_account_data(Services&, Call, Reply);
@@ -62,6 +69,9 @@ void get_messages(Services&, Call, Reply);
 void get_event(Services&, Call, Reply);
 void get_context(Services&, Call, Reply);
 
+// notifications.cc
+void get_notifications(Services&, Call, Reply);
+
 // profile.cc
 void get_profile(Services&, Call, Reply);
 void get_profile_field(Services&, Call, Reply);
@@ -91,8 +101,16 @@ void username_available(Services&, Call, Reply);
 void get_relations(Services&, Call, Reply);
 void get_threads(Services&, Call, Reply);
 
+// reports.cc
+void report_room(Services&, Call, Reply);
+void report_event(Services&, Call, Reply);
+void report_user(Services&, Call, Reply);
+
 // room_upgrades.cc
 void upgrade_room(Services&, Call, Reply);
+
+// search.cc
+void search(Services&, Call, Reply);
 
 // send.cc
 void send_event(Services&, Call, Reply);
@@ -111,6 +129,9 @@ void sync(Services&, Call, Reply);
 // synapse_admin.cc
 void get_registration_nonce(Services&, Call, Reply);
 void register_with_shared_secret(Services&, Call, Reply);
+
+// timestamp_to_event.cc
+void get_timestamp_to_event(Services&, Call, Reply);
 
 // typing.cc
 void put_typing(Services&, Call, Reply);

@@ -1,5 +1,5 @@
-// GET  /login              m.login.password
-// POST /login              a new session for a user name and password
+// GET  /login              m.login.password, m.login.token
+// POST /login              a new session for a user name and password, or for a token of /login/get_token
 // POST /logout, /logout/all  ends this session, or all of the caller's
 // GET  /account/whoami     who the caller is
 // POST /account/password   a new password, after the old one
@@ -14,14 +14,36 @@
 namespace skerry::homeserver::client_api {
 
 void get_login_flows(Services&, Call, Reply reply) {
-  reply.json({{"flows", Json::array({{{"type", "m.login.password"}}})}});
+  reply.json({{"flows", {{{"type", "m.login.password"}}, {{"type", "m.login.token"}, {"get_login_token", true}}}}});
 }
+
+namespace {
+
+void login_by_token(Services& services, const Call& call, Reply reply) {
+  auto token = required_string(*call.body, "token");
+  if (!token) return reply.error(token.error());
+  if (auto wait =
+          services.rate_limiter.login(call.request.peer_address, "m.login.token " + call.request.peer_address)) {
+    log_refusal(services, call, "too many logins");
+    return reply.limited(*wait);
+  }
+  auto user = services.accounts.spend_login_token(*token);
+  if (!user) {
+    log_refusal(services, call, "refused a login");
+    return reply.error(user.error());
+  }
+  answer_with_session(services, *user, *call.body, std::move(reply));
+}
+
+}  // namespace
 
 void login(Services& services, Call call, Reply reply) {
   auto type = required_string(*call.body, "type");
   if (!type) return reply.error(type.error());
+  if (*type == "m.login.token") return login_by_token(services, call, std::move(reply));
   if (*type != "m.login.password") {
-    return reply.error(400, {{"errcode", "M_UNKNOWN"}, {"error", "this server knows m.login.password only"}});
+    return reply.error(400,
+                       {{"errcode", "M_UNKNOWN"}, {"error", "this server knows m.login.password and m.login.token"}});
   }
   auto user = identified_user(*call.body, services.config.server_name);
   if (!user) return reply.error(user.error());

@@ -5,6 +5,7 @@
 
 #include "homeserver/client_api/common.h"
 #include "homeserver/client_api/handlers.h"
+#include "homeserver/sync/notices.h"
 
 namespace skerry::homeserver::client_api {
 

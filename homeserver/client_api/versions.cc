@@ -24,7 +24,7 @@ void get_capabilities(Services&, Call, Reply reply) {
                        {"m.set_displayname", on},
                        {"m.set_avatar_url", on},
                        {"m.3pid_changes", off},
-                       {"m.get_login_token", off}};
+                       {"m.get_login_token", on}};
   reply.json({{"capabilities", std::move(capabilities)}});
 }
 

@@ -37,8 +37,12 @@ void query_profile(Services&, Call, Reply);
 void query_directory(Services&, Call, Reply);
 void get_public_rooms(Services&, Call, Reply);
 void post_public_rooms(Services&, Call, Reply);
+void get_openid_userinfo(Services&, Call, Reply);
 
 // send_transaction.cc
 void send_transaction(Services&, Call, Reply);
+
+// timestamp_to_event.cc
+void get_timestamp_to_event(Services&, Call, Reply);
 
 }  // namespace skerry::homeserver::federation_api

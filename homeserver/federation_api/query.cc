@@ -1,5 +1,6 @@
 // GET /query/profile, /query/directory     what other servers may know of our users and aliases
 // GET, POST /publicRooms                   our published rooms
+// GET /openid/userinfo                     whose an OpenID token is
 // Server-server API, 'Querying for information', 'Published Room Directory'.
 #include <charconv>
 
@@ -54,6 +55,14 @@ void post_public_rooms(Services& services, Call call, Reply reply) {
   auto query = PublicRoomsQuery::parse(*call.body);
   if (!query) return reply.error(query.error());
   reply.result(list_public_rooms(services.database, services.reader, *query));
+}
+
+void get_openid_userinfo(Services& services, Call call, Reply reply) {
+  const std::string* token = call.query_value("access_token");
+  if (token == nullptr) return reply.error({ErrorCode::missing_token, "access_token is required"});
+  auto user = services.accounts.openid_user(*token);
+  if (!user) return reply.error(user.error());
+  reply.json({{"sub", user->str()}});
 }
 
 }  // namespace skerry::homeserver::federation_api

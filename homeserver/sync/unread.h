@@ -40,8 +40,4 @@ class UnreadCounter {
   std::shared_ptr<Impl> impl_;
 };
 
-// The root of the thread that an event is in, empty for the main timeline: it, or what it relates to over at most three
-// hops, is an m.thread child of the root. Errors: storage.
-Result<EventId> thread_of(storage::RoomStore& store, const Event& event);
-
 }  // namespace skerry::homeserver

@@ -53,7 +53,9 @@ Result<void> SqliteAccountStore::put_device(const UserId& user, const Device& de
 
 Result<std::optional<TokenOwner>> SqliteAccountStore::token_owner(const std::string& token_hash) {
   return readers_.read([&](Connection& connection) -> Result<std::optional<TokenOwner>> {
-    Query query(connection, "SELECT user, device, admin FROM tokens JOIN users USING(user) WHERE hash = ?", token_hash);
+    Query query(connection,
+                "SELECT user, device, admin FROM tokens JOIN users USING(user) WHERE hash = ? AND deactivated = 0",
+                token_hash);
     if (!query.next()) return std::nullopt;
     return TokenOwner{stored_id<UserId>(query.text(0)), query.text(1), query.integer(2) != 0};
   });

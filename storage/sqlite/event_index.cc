@@ -17,13 +17,15 @@ constexpr const char* text_sql_recent =
     "SELECT " SKERRY_EVENT_COLUMNS
     ", -bm25(event_texts) FROM event_texts CROSS JOIN events ON events.nid = event_texts.rowid WHERE event_texts MATCH "
     "? AND room IN (SELECT nid FROM rooms WHERE room_id IN (SELECT value FROM json_each(?))) AND outlier = 0 AND "
-    "verdict = 0 AND redacted_by IS NULL ORDER BY json_extract(json, '$.origin_server_ts') DESC, events.nid DESC LIMIT "
+    "verdict = 0 AND redacted_by IS NULL AND coalesce(position, 0) <= ? ORDER BY json_extract(json, "
+    "'$.origin_server_ts') DESC, events.nid DESC LIMIT "
     "? OFFSET ?";
 constexpr const char* text_sql_rank =
     "SELECT " SKERRY_EVENT_COLUMNS
     ", -bm25(event_texts) FROM event_texts CROSS JOIN events ON events.nid = event_texts.rowid WHERE event_texts MATCH "
     "? AND room IN (SELECT nid FROM rooms WHERE room_id IN (SELECT value FROM json_each(?))) AND outlier = 0 AND "
-    "verdict = 0 AND redacted_by IS NULL ORDER BY bm25(event_texts), events.nid DESC LIMIT ? OFFSET ?";
+    "verdict = 0 AND redacted_by IS NULL AND coalesce(position, 0) <= ? ORDER BY bm25(event_texts), events.nid DESC "
+    "LIMIT ? OFFSET ?";
 
 // FTS5's own grammar, with everything that came from outside in quotes.
 std::string match_of(const TextQuery& query) {
@@ -47,16 +49,17 @@ std::string rooms_of(const TextQuery& query) {
   return dump(rooms);
 }
 
-std::optional<std::string> text_member(const Json& content, const char* key) {
-  const std::string* text = find_string(content, key);
+// The keys that can be searched are those of certain types ('Search Categories').
+std::optional<std::string> text_member(const Event& event, std::string_view type, const char* key) {
+  const std::string* text = event.type() == type ? find_string(event.content(), key) : nullptr;
   return text == nullptr || text->empty() ? std::nullopt : std::optional(*text);
 }
 
 void index_event(Connection& connection, std::int64_t nid, std::int64_t room, const Event& event) {
   Query(connection, "INSERT OR IGNORE INTO event_times VALUES(?, ?, ?)", room, event.origin_server_ts_ms(), nid).run();
-  const auto body = text_member(event.content(), "body");
-  const auto name = text_member(event.content(), "name");
-  const auto topic = text_member(event.content(), "topic");
+  const auto body = text_member(event, "m.room.message", "body");
+  const auto name = text_member(event, "m.room.name", "name");
+  const auto topic = text_member(event, "m.room.topic", "topic");
   if (!body && !name && !topic) return;
   Query(connection, "INSERT INTO event_texts(rowid, body, name, topic) VALUES(?, ?, ?, ?)", nid, body, name, topic)
       .run();
@@ -120,7 +123,7 @@ Result<std::vector<TextHit>> SqliteEventIndex::find_text(const TextQuery& wanted
   return readers_.read([&](Connection& connection) -> Result<std::vector<TextHit>> {
     std::vector<TextHit> hits;
     Query query(connection, wanted.by_rank ? text_sql_rank : text_sql_recent, match_of(wanted), rooms_of(wanted),
-                std::min(wanted.limit, most_hits), wanted.skip);
+                wanted.until, std::min(wanted.limit, most_hits), wanted.skip);
     while (query.next()) {
       auto stored = event_of_row(query, nullptr);
       if (!stored) return tl::make_unexpected(stored.error());

@@ -133,7 +133,8 @@ TEST_CASE("login takes a localpart or a full id and refuses everything else alik
   HomeserverProcess server;
   Api api(server.url());
   api.register_user("alice", "right");
-  CHECK(api.get(login_path).json == Json::parse(R"({"flows":[{"type":"m.login.password"}]})"));
+  CHECK(api.get(login_path).json ==
+        Json::parse(R"({"flows":[{"type":"m.login.password"},{"get_login_token":true,"type":"m.login.token"}]})"));
   CHECK(api.login("alice", "right").user_id == "@alice:alpha.test");
   CHECK(api.login("@alice:alpha.test", "right").user_id == "@alice:alpha.test");
   const auto attempt = [&](const Json& body) { return api.post(login_path, body); };
@@ -145,7 +146,7 @@ TEST_CASE("login takes a localpart or a full id and refuses everything else alik
   CHECK(wrong_password.errcode() == "M_FORBIDDEN");
   CHECK(nobody.status == 403);
   CHECK(nobody.text == wrong_password.text);
-  CHECK(attempt({{"type", "m.login.token"}, {"token", "x"}}).errcode() == "M_UNKNOWN");
+  CHECK(attempt({{"type", "m.login.sso"}, {"token", "x"}}).errcode() == "M_UNKNOWN");
   CHECK(attempt(Json::object()).errcode() == "M_MISSING_PARAM");
   CHECK(attempt({{"type", "m.login.password"}, {"user", "alice"}}).errcode() == "M_MISSING_PARAM");
   CHECK(attempt({{"type", "m.login.password"}, {"user", "alice"}, {"password", 5}}).errcode() == "M_BAD_JSON");
