@@ -306,6 +306,16 @@ void read_top(Section& top, const std::filesystem::path& folder, Config& config)
     if (section.required("port")) section.get_number("port", config.metrics.port, 0, 65'535);
   });
   top.get_table("rate_limits", [&](Section& section) { read_rate_limits(section, config.rate_limits); });
+  top.get_table("presence", [&](Section& section) {
+    section.get("enabled", config.presence.enabled);
+    const auto seconds = [&](const char* key, std::chrono::milliseconds& target) {
+      std::int64_t count = target.count() / 1'000;
+      section.get_number(key, count, 1, 86'400);
+      target = std::chrono::seconds(count);
+    };
+    seconds("idle_after_seconds", config.presence.idle_after);
+    seconds("offline_after_seconds", config.presence.offline_after);
+  });
   top.get_table("federation", [&](Section& section) { read_federation(section, folder, config.federation); });
   top.get_table("discovery", [&](Section& section) {
     section.get_list("resolver", config.federation.resolver, check_resolver);

@@ -76,6 +76,12 @@ struct Config {
     RateLimit invite{0.3, 30};        // per other server that invites, and per user who is invited by other servers
   } rate_limits;
 
+  struct Presence {
+    bool enabled = true;                              // when not, nobody is ever there, and nothing is kept
+    std::chrono::milliseconds idle_after{300'000};    // without activity: unavailable
+    std::chrono::milliseconds offline_after{30'000};  // after the last /sync should have ended
+  } presence;
+
   struct Federation {
     bool system_store = true;
     std::vector<std::string> ca_files;

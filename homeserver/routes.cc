@@ -120,6 +120,8 @@ const std::vector<Route> table = {
     {"GET", "/_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}", get_relations, user, local, none},
     {"GET", "/_matrix/client/v1/rooms/{roomId}/threads", get_threads, user, local, none},
     {"PUT", "/_matrix/client/v3/rooms/{roomId}/typing/{userId}", put_typing, user, local, json},
+    {"GET", "/_matrix/client/v3/presence/{userId}/status", get_presence, user, local, none},
+    {"PUT", "/_matrix/client/v3/presence/{userId}/status", put_presence, user, local, json},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}", post_receipt, user, local, json},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/read_markers", post_read_markers, user, local, json},
 

@@ -113,6 +113,8 @@ struct Server::Impl {
   RoomReader reader;
   Notifier notifier;
   Typing typing;
+  PresenceNews presence_news;
+  Presence presence;
   UnreadCounter unread;
   SyncBuilder sync;
   std::unique_ptr<RemoteRooms> remote_rooms;
@@ -152,8 +154,11 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                  if (auto users = database->rooms().joined_local_users(room)) notifier.notify(position, *users);
                });
              }),
+      presence_news(*database, notifier, outbox, local, net::system_clock(), config.server_name),
+      presence(database->stream(), io, net::system_clock(), config.server_name, config.presence,
+               [this](PresenceChange change) { presence_news.tell(presence, std::move(change)); }),
       unread(*database, reader),
-      sync(*database, reader, typing, unread),
+      sync(*database, reader, typing, presence, unread),
       remote_rooms(make_remote_rooms(federation, keys)),
       pipeline_context{config.server_name,
                        key,
@@ -189,6 +194,8 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                membership,
                notifier,
                typing,
+               presence,
+               presence_news,
                unread,
                sync,
                registration_nonces,

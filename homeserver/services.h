@@ -11,6 +11,8 @@
 #include "homeserver/rooms/pipeline.h"
 #include "homeserver/rooms/reader.h"
 #include "homeserver/sync/notifier.h"
+#include "homeserver/sync/presence.h"
+#include "homeserver/sync/presence_news.h"
 #include "homeserver/sync/sync_builder.h"
 #include "homeserver/sync/typing.h"
 #include "net/runtime.h"
@@ -44,6 +46,8 @@ struct Services {
   MembershipService& membership;
   Notifier& notifier;
   Typing& typing;
+  Presence& presence;
+  PresenceNews& presence_news;
   UnreadCounter& unread;
   SyncBuilder& sync;
   RegistrationNonces& registration_nonces;

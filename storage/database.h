@@ -16,6 +16,7 @@ namespace skerry::storage {
 
 class EventIndex;
 class MediaStore;
+class PeopleStore;
 class RelationStore;
 
 // What the writer did since the start.
@@ -34,6 +35,7 @@ class Database {
   virtual RelationStore& relations() = 0;
   virtual EventIndex& index() = 0;
   virtual MediaStore& media() = 0;
+  virtual PeopleStore& people() = 0;
   virtual WriteStats write_stats() const { return {}; }
   // Of one without a writer: writes what waits, at most one group, and answers it. False when nothing waited.
   virtual bool write_waiting() { return false; }

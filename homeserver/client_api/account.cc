@@ -41,6 +41,7 @@ void deactivate_account(Services& services, Call call, Reply reply) {
   const UserId user = call.caller->user;
   // First the account, so that nobody comes in while its rooms are left, which may take long.
   if (auto ended = services.accounts.deactivate(user); !ended) return reply.error(ended.error());
+  services.presence.forget(user);
   leave_all_rooms(services, user);
   reply.json({{"id_server_unbind_result", "success"}});  // there was nothing to unbind
 }

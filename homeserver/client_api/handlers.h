@@ -72,6 +72,10 @@ void get_context(Services&, Call, Reply);
 // notifications.cc
 void get_notifications(Services&, Call, Reply);
 
+// presence.cc
+void get_presence(Services&, Call, Reply);
+void put_presence(Services&, Call, Reply);
+
 // profile.cc
 void get_profile(Services&, Call, Reply);
 void get_profile_field(Services&, Call, Reply);

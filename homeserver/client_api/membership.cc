@@ -38,6 +38,7 @@ void join(Services& services, const Call& call, const RoomId& room, std::vector<
   auto joined = services.membership.join(call.caller->user, room, std::move(via), dump(*extra));
   if (!joined) return reply.error(joined.error());
   carry_settings(services, call.caller->user, *joined);
+  services.presence_news.joined(services.presence, *joined, call.caller->user);
   reply.json({{"room_id", joined->str()}});
 }
 

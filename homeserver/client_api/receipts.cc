@@ -93,6 +93,7 @@ void post_receipt(Services& services, Call call, Reply reply) {
   if (*thread) {
     if (auto fits = check_thread(services, *event, **thread); !fits) return reply.error(fits.error());
   }
+  services.presence.is_active(user);
   Result<void> stored;
   if (type == fully_read_type) {
     stored = store_fully_read(services, user, *room, *event);
@@ -107,6 +108,7 @@ void post_read_markers(Services& services, Call call, Reply reply) {
   auto room = joined_room(services, call, 0);
   if (!room) return reply.error(room.error());
   const UserId& user = call.caller->user;
+  services.presence.is_active(user);
   for (const char* type : {fully_read_type, "m.read", "m.read.private"}) {
     auto text = optional_string(*call.body, type);
     if (!text) return reply.error(text.error());

@@ -15,6 +15,7 @@ namespace skerry::homeserver::client_api {
 namespace {
 
 void submit(Services& services, EventDraft draft, Reply reply) {
+  services.presence.is_active(draft.sender);
   auto shared = share(std::move(reply));
   services.pipeline.submit_local(std::move(draft), [shared](Result<EventId> sent) {
     if (!sent) return shared->error(sent.error());

@@ -109,11 +109,15 @@ void sync(Services& services, Call call, Reply reply) {
   request.use_state_after = query_flag(call, "use_state_after");
   auto timeout = query_number(call, "timeout");
   if (!timeout) return reply.error(timeout.error());
+  const std::string* set_presence = call.query_value("set_presence");
+  auto presence = parse_presence(set_presence != nullptr ? *set_presence : "online");
+  if (!presence) return reply.error(presence.error());
   // An initial sync and one with full state answer at once.
   const bool waits = request.since && !request.full_state;
   const std::int64_t wait_ms = waits ? std::min<std::int64_t>(timeout->value_or(0), limits::sync_wait.count()) : 0;
-  auto waiting =
-      std::make_shared<WaitingSync>(services, std::move(request), services.clock.now_ms() + wait_ms, std::move(reply));
+  const std::int64_t deadline_ms = services.clock.now_ms() + wait_ms;
+  services.presence.syncs(request.user, request.device, *presence, deadline_ms);
+  auto waiting = std::make_shared<WaitingSync>(services, std::move(request), deadline_ms, std::move(reply));
   waiting->step();
 }
 

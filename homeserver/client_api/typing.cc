@@ -28,6 +28,7 @@ void put_typing(Services& services, Call call, Reply reply) {
   if (const Json* timeout = find_member(*call.body, "timeout"); timeout != nullptr && timeout->is_number_integer()) {
     timeout_ms = std::clamp<std::int64_t>(timeout->get<std::int64_t>(), 1, max_timeout_ms);
   }
+  services.presence.is_active(user);
   services.typing.set(*room, user, typing, std::chrono::milliseconds(timeout_ms));
   auto servers = services.database.rooms().joined_servers(*room);
   if (!servers) return reply.error(servers.error());

@@ -88,9 +88,12 @@ void send_membership(Services& services, Call call, Reply reply, const char* mem
   if (id->str() != call.parameters[1]) return reply.error({ErrorCode::invalid_param, "the event has another id"});
   auto shared = std::make_shared<Reply>(std::move(reply));
   services.pipeline.submit_signed_membership(
-      call.origin, std::move(*pdu), [shared, answer = std::move(answer), room = *room](const Result<RoomAtEvent>& at) {
+      call.origin, std::move(*pdu),
+      [&services, shared, answer = std::move(answer), room = *room](const Result<RoomAtEvent>& at) {
         if (!at) return shared->error(at.error());
         answer(*shared, *at, room);
+        if (at->event->membership() == "join")
+          services.presence_news.joined(services.presence, room, at->event->sender());
       });
 }
 

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::chrono::seconds typing_time{30};
 constexpr std::size_t receipts_per_edu = 500;
+constexpr std::size_t presences_per_edu = 500;
 
 // -- EDUs
 Result<bool> may_take_part(Services& services, const RoomId& room, const UserId& user) {
@@ -77,11 +78,38 @@ void take_receipts(Services& services, const ServerName& origin, const Json& con
   }
 }
 
+void take_presence(Services& services, const ServerName& origin, const Json& content) {
+  const Json* push = find_array(content, "push");
+  if (push == nullptr || !services.presence.enabled()) return;
+  const std::int64_t now_ms = services.clock.now_ms();
+  std::size_t taken = 0;
+  for (const Json& entry : *push) {
+    if (!entry.is_object() || ++taken > presences_per_edu) continue;
+    const std::string* user_text = find_string(entry, "user_id");
+    const std::string* state_text = find_string(entry, "presence");
+    if (user_text == nullptr || state_text == nullptr) continue;
+    const auto user = UserId::parse(*user_text);
+    const auto state = parse_presence(*state_text);
+    if (!user || user->server() != origin || !state) continue;
+    PresenceStatus status{*state, "", 0, false};
+    if (const std::string* message = find_string(entry, "status_msg");
+        message != nullptr && message->size() <= Presence::message_bytes) {
+      status.message = *message;
+    }
+    if (const Json* ago = find_member(entry, "last_active_ago"); ago != nullptr && ago->is_number_integer())
+      status.last_active_ms = now_ms - std::clamp<std::int64_t>(ago->get<std::int64_t>(), 0, now_ms);
+    const Json* active = find_member(entry, "currently_active");
+    status.currently_active = active != nullptr && *active == true;
+    services.presence.told(*user, std::move(status));
+  }
+}
+
 void take_edu(Services& services, const ServerName& origin, const Json& edu) {
   const std::string* type = edu.is_object() ? find_string(edu, "edu_type") : nullptr;
   const Json* content = edu.is_object() ? find_object(edu, "content") : nullptr;
   if (type == nullptr || content == nullptr) return;
   if (*type == "m.typing") take_typing(services, origin, *content);
+  if (*type == "m.presence") take_presence(services, origin, *content);
   if (*type == "m.receipt") take_receipts(services, origin, *content);
 }
 
@@ -107,9 +135,9 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     while (pdus_ != nullptr && at_ < pdus_->size()) {
       const Json& pdu = (*pdus_)[at_++];
       if (!is_welcome(pdu)) continue;
-      services_.pipeline.submit_remote(origin_, pdu, [self = shared_from_this()](const RemoteOutcome& outcome) {
+      services_.pipeline.submit_remote(origin_, pdu, [self = shared_from_this(), &pdu](const RemoteOutcome& outcome) {
         if (outcome.put_off && self->put_off(outcome)) return;
-        self->note(outcome);
+        self->note(outcome, pdu);
         if (!self->services_.outbound.post([self] { self->next(); })) self->give_up();
       });
       return;
@@ -140,15 +168,31 @@ class Transaction : public std::enable_shared_from_this<Transaction> {
     return true;
   }
 
-  void note(const RemoteOutcome& outcome) {
+  void note(const RemoteOutcome& outcome, const Json& pdu) {
     if (outcome.event.empty()) return;
     const Judgement& judgement = outcome.judgement;
     // Soft-failed is taken: that the event is not shown is this server's own affair.
     const bool taken = judgement.verdict == Verdict::accepted || judgement.verdict == Verdict::soft_failed;
     results_[outcome.event.str()] = taken ? Json::object() : Json{{"error", judgement.reason}};
+    if (judgement.verdict == Verdict::accepted) greet(pdu);
     if (!taken)
       log::info("federation", outcome.event.str() + " of " + origin_.str() + " refused, rule " + judgement.rule + ": " +
                                   judgement.reason);
+  }
+
+  // Who joined a room hears who is there.
+  void greet(const Json& pdu) {
+    const Json* content = find_object(pdu, "content");
+    const std::string* type = find_string(pdu, "type");
+    const std::string* membership = content != nullptr ? find_string(*content, "membership") : nullptr;
+    const std::string* room_text = find_string(pdu, "room_id");
+    const std::string* user_text = find_string(pdu, "state_key");
+    if (type == nullptr || *type != "m.room.member" || membership == nullptr || *membership != "join") return;
+    if (room_text == nullptr || user_text == nullptr) return;
+    const auto room = RoomId::parse(*room_text);
+    const auto user = UserId::parse(*user_text);
+    if (room && user && user->server() != services_.config.server_name)
+      services_.presence_news.joined(services_.presence, *room, *user);
   }
 
   // What passes comes last: it is about what the events told.

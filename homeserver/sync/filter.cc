@@ -135,6 +135,9 @@ Result<Filter> parse_filter(const Json& filter) {
   auto account_data = member_filter(filter, "account_data");
   if (!account_data) return tl::make_unexpected(account_data.error());
   parsed.account_data = std::move(*account_data);
+  auto presence = member_filter(filter, "presence");
+  if (!presence) return tl::make_unexpected(presence.error());
+  parsed.presence = std::move(*presence);
   const Json* room = find_member(filter, "room");
   if (room == nullptr || room->is_null()) return parsed;
   auto rooms = parse_event_filter(*room);

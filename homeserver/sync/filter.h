@@ -37,6 +37,7 @@ struct Filter {
   EventFilter ephemeral;
   EventFilter room_account_data;
   EventFilter account_data;
+  EventFilter presence;
   EventFilter room;  // only rooms and not_rooms are used
   bool include_leave = false;
 };

@@ -1,5 +1,6 @@
 #include "homeserver/sync/sync_builder.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -7,6 +8,7 @@
 
 #include "homeserver/sync/room_sync.h"
 #include "homeserver/sync/tokens.h"
+#include "storage/people_store.h"
 
 namespace skerry::homeserver {
 
@@ -111,7 +113,9 @@ class RoomsBuilder {
     if (membership.membership == "join") {
       auto entry = sync.joined(membership, own_data, &worth);
       if (!entry) return tl::make_unexpected(entry.error());
-      if (worth) rooms.join[id] = std::move(*entry);
+      if (!worth) return {};
+      if (auto noted = note_met(membership, *entry); !noted) return noted;
+      rooms.join[id] = std::move(*entry);
     } else if (membership.membership == "invite" || membership.membership == "knock") {
       if (!is_new(membership.position) && !request_.full_state) return {};
       auto state = stripped_events(reader_, database_.rooms(), membership);
@@ -145,8 +149,36 @@ class RoomsBuilder {
   }
 
   Rooms rooms;
+  std::set<UserId> met;  // in rooms that are not new to the client, but these users, or its own user, are
 
  private:
+  Result<void> note_met(const storage::Membership& membership, const Json& entry) {
+    if (!request_.since) return {};
+    if (is_new(membership.position)) {
+      auto members = database_.rooms().members(membership.room);
+      if (!members) return tl::make_unexpected(members.error());
+      for (const storage::Membership& member : *members) {
+        if (member.membership == "join") met.insert(member.user);
+      }
+      return {};
+    }
+    for (const char* part : {"state", "state_after", "timeline"}) {
+      const Json* section = find_object(entry, part);
+      const Json* events = section != nullptr ? find_array(*section, "events") : nullptr;
+      if (events == nullptr) continue;
+      for (const Json& event : *events) note_joined(event);
+    }
+    return {};
+  }
+  void note_joined(const Json& event) {
+    const std::string* type = find_string(event, "type");
+    const std::string* key = find_string(event, "state_key");
+    const Json* content = find_object(event, "content");
+    const std::string* membership = content != nullptr ? find_string(*content, "membership") : nullptr;
+    if (type == nullptr || *type != "m.room.member" || key == nullptr || membership == nullptr) return;
+    if (*membership != "join") return;
+    if (auto user = UserId::parse(*key)) met.insert(std::move(*user));
+  }
   bool is_new(storage::StreamPosition position) const {
     return position <= now_ && (!request_.since || position > *request_.since);
   }
@@ -164,10 +196,32 @@ class RoomsBuilder {
   const storage::StreamPosition now_;
 };
 
+// Of users in a room with this one: those whose presence changed, and those who were met in this response. Costs what
+// changed, not what rooms and members there are.
+Result<Json> presence_events(storage::Database& database, const Presence& presence, const SyncRequest& request,
+                             storage::StreamPosition now, std::int64_t now_ms, std::set<UserId> met) {
+  Json events = Json::array();
+  const EventFilter& filter = request.filter.presence;
+  if (!filter.wants_type("m.presence")) return events;
+  const std::vector<UserId> changed = request.since ? presence.changed(*request.since, now) : presence.present();
+  if (!changed.empty()) {
+    auto near = database.people().sharing_a_room(request.user, changed);
+    if (!near) return tl::make_unexpected(near.error());
+    met.insert(near->begin(), near->end());
+    if (std::find(changed.begin(), changed.end(), request.user) != changed.end()) met.insert(request.user);
+  }
+  for (const auto& [user, status] : presence.known({met.begin(), met.end()})) {
+    if (!filter.wants_sender(user.str())) continue;
+    events.push_back({{"type", "m.presence"}, {"sender", user.str()}, {"content", status.content(now_ms)}});
+  }
+  return events;
+}
+
 }  // namespace
 
-SyncBuilder::SyncBuilder(storage::Database& database, RoomReader& reader, const Typing& typing, UnreadCounter& unread)
-    : database_(database), reader_(reader), typing_(typing), unread_(unread) {}
+SyncBuilder::SyncBuilder(storage::Database& database, RoomReader& reader, const Typing& typing,
+                         const Presence& presence, UnreadCounter& unread)
+    : database_(database), reader_(reader), typing_(typing), presence_(presence), unread_(unread) {}
 
 Result<Json> SyncBuilder::build(const SyncRequest& request, storage::StreamPosition now, std::int64_t now_ms,
                                 bool* empty) {
@@ -188,10 +242,13 @@ Result<Json> SyncBuilder::build(const SyncRequest& request, storage::StreamPosit
   for (const storage::StrippedInvite& invite : *stripped) {
     if (auto added = builder.add(invite); !added) return tl::make_unexpected(added.error());
   }
+  auto present = presence_events(database_, presence_, request, now, now_ms, std::move(builder.met));
+  if (!present) return present;
   Rooms& rooms = builder.rooms;
-  *empty = rooms.empty() && data->global.empty();
+  *empty = rooms.empty() && data->global.empty() && present->empty();
   Json body = {{"next_batch", stream_token(now)}};
   if (!rooms.empty()) body["rooms"] = std::move(rooms).json();
+  if (!present->empty()) body["presence"] = {{"events", std::move(*present)}};
   if (!data->global.empty()) body["account_data"] = {{"events", std::move(data->global)}};
   return body;
 }

@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "homeserver/rooms/reader.h"
 #include "homeserver/sync/filter.h"
+#include "homeserver/sync/presence.h"
 #include "homeserver/sync/typing.h"
 #include "homeserver/sync/unread.h"
 #include "storage/database.h"
@@ -25,7 +26,8 @@ struct SyncRequest {
 // Thread-safe.
 class SyncBuilder {
  public:
-  SyncBuilder(storage::Database& database, RoomReader& reader, const Typing& typing, UnreadCounter& unread);
+  SyncBuilder(storage::Database& database, RoomReader& reader, const Typing& typing, const Presence& presence,
+              UnreadCounter& unread);
   // The response up to position `now`, next_batch included. `*empty` becomes true when nothing in it is worth waking a
   // client for. Errors: storage.
   Result<Json> build(const SyncRequest& request, storage::StreamPosition now, std::int64_t now_ms, bool* empty);
@@ -34,6 +36,7 @@ class SyncBuilder {
   storage::Database& database_;
   RoomReader& reader_;
   const Typing& typing_;
+  const Presence& presence_;
   UnreadCounter& unread_;
 };
 

@@ -12,6 +12,7 @@
 #include "storage/sqlite/event_index.h"
 #include "storage/sqlite/federation_store.h"
 #include "storage/sqlite/media_store.h"
+#include "storage/sqlite/people_store.h"
 #include "storage/sqlite/relation_store.h"
 #include "storage/sqlite/room_store.h"
 #include "storage/sqlite/schema.h"
@@ -60,6 +61,7 @@ class SqliteDatabase final : public Database {
         relations_(readers_),
         index_(writer_, readers_),
         media_(writer_, readers_),
+        people_(readers_, us),
         writer_(std::move(connection), sequencer_, writes) {}
 
   RoomStore& rooms() override { return rooms_; }
@@ -69,6 +71,7 @@ class SqliteDatabase final : public Database {
   RelationStore& relations() override { return relations_; }
   EventIndex& index() override { return index_; }
   MediaStore& media() override { return media_; }
+  PeopleStore& people() override { return people_; }
   WriteStats write_stats() const override { return writer_.stats(); }
   bool write_waiting() override { return writer_.write_waiting(); }
   bool has_waiting_writes() const override { return writer_.has_waiting(); }
@@ -85,6 +88,7 @@ class SqliteDatabase final : public Database {
   SqliteRelationStore relations_;
   SqliteEventIndex index_;
   SqliteMediaStore media_;
+  SqlitePeopleStore people_;
   Writer writer_;  // ends first: its last jobs speak to the stores
 };
 

@@ -39,6 +39,7 @@ class TestServer::Store : public storage::Database {
   storage::RelationStore& relations() override { return database_.relations(); }
   storage::EventIndex& index() override { return database_.index(); }
   storage::MediaStore& media() override { return database_.media(); }
+  storage::PeopleStore& people() override { return database_.people(); }
 
  private:
   storage::Database& database_;

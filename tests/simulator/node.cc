@@ -27,6 +27,7 @@ class RecordedDatabase : public storage::Database {
   storage::RelationStore& relations() override { return database_.relations(); }
   storage::EventIndex& index() override { return database_.index(); }
   storage::MediaStore& media() override { return database_.media(); }
+  storage::PeopleStore& people() override { return database_.people(); }
 
  private:
   storage::Database& database_;

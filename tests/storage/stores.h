@@ -10,6 +10,7 @@
 #include "storage/database.h"
 #include "storage/event_index.h"
 #include "storage/media_store.h"
+#include "storage/people_store.h"
 #include "storage/relation_store.h"
 #include "tests/support/room_builder.h"
 
@@ -45,6 +46,7 @@ class Stores {
   storage::RelationStore& relations() { return database_->relations(); }
   storage::EventIndex& index() { return database_->index(); }
   storage::MediaStore& media() { return database_->media(); }
+  storage::PeopleStore& people() { return database_->people(); }
 
  private:
   Backend backend_;

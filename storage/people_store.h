@@ -1,0 +1,23 @@
+// Who is in rooms with whom, from the memberships of current state. Read-only, thread-safe. Errors: storage.
+#pragma once
+
+#include <vector>
+
+#include "core/ids.h"
+#include "core/result.h"
+
+namespace skerry::storage {
+
+class PeopleStore {
+ public:
+  virtual ~PeopleStore() = default;
+  // Those of `candidates` who are joined to a room that `user` is joined to. Costs what the rooms of them all are, not
+  // what is in these.
+  virtual Result<std::vector<UserId>> sharing_a_room(const UserId& user, const std::vector<UserId>& candidates) = 0;
+  // This server's users who share a room with any of `users`; those of them who are in a room themselves included.
+  virtual Result<std::vector<UserId>> local_users_near(const std::vector<UserId>& users) = 0;
+  // The other servers with somebody in a room of `user`.
+  virtual Result<std::vector<ServerName>> servers_near(const UserId& user) = 0;
+};
+
+}  // namespace skerry::storage

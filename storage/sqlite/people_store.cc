@@ -1,0 +1,66 @@
+#include "storage/sqlite/people_store.h"
+
+#include <set>
+
+#include "storage/sqlite/room_store.h"
+
+namespace skerry::storage {
+
+namespace {
+
+std::set<std::int64_t> rooms_of(Connection& connection, const UserId& user) {
+  std::set<std::int64_t> rooms;
+  Query query(connection, "SELECT room FROM memberships WHERE user = ? AND membership = 'join'", user.str());
+  while (query.next()) rooms.insert(query.integer(0));
+  return rooms;
+}
+
+}  // namespace
+
+Result<std::vector<UserId>> SqlitePeopleStore::sharing_a_room(const UserId& user,
+                                                              const std::vector<UserId>& candidates) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<UserId>> {
+    Snapshot snapshot(connection);
+    const auto own = rooms_of(connection, user);
+    std::vector<UserId> sharing;
+    for (const UserId& candidate : candidates) {
+      Query query(connection, "SELECT room FROM memberships WHERE user = ? AND membership = 'join'", candidate.str());
+      bool shares = false;
+      while (!shares && query.next()) shares = own.contains(query.integer(0));
+      if (shares) sharing.push_back(candidate);
+    }
+    return sharing;
+  });
+}
+
+Result<std::vector<UserId>> SqlitePeopleStore::local_users_near(const std::vector<UserId>& users) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<UserId>> {
+    Snapshot snapshot(connection);
+    std::set<std::int64_t> rooms;
+    for (const UserId& user : users) rooms.merge(rooms_of(connection, user));
+    std::set<std::string> near;
+    for (const std::int64_t room : rooms) {
+      Query query(connection, "SELECT user FROM memberships WHERE room = ? AND server = ? AND membership = 'join'",
+                  room, us_.str());
+      while (query.next()) near.insert(query.text(0));
+    }
+    std::vector<UserId> list;
+    for (const std::string& user : near) list.push_back(stored_id<UserId>(user));
+    return list;
+  });
+}
+
+Result<std::vector<ServerName>> SqlitePeopleStore::servers_near(const UserId& user) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<ServerName>> {
+    std::vector<ServerName> servers;
+    Query query(connection,
+                "SELECT DISTINCT stretch.server FROM memberships AS own CROSS JOIN server_stretches AS stretch "
+                "ON stretch.room = own.room AND stretch.last IS NULL "
+                "WHERE own.user = ? AND own.membership = 'join'",
+                user.str());
+    while (query.next()) servers.push_back(stored_id<ServerName>(query.text(0)));
+    return servers;
+  });
+}
+
+}  // namespace skerry::storage

@@ -1,0 +1,22 @@
+// PeopleStore on SQLite.
+#pragma once
+
+#include "storage/people_store.h"
+#include "storage/sqlite/connection.h"
+
+namespace skerry::storage {
+
+class SqlitePeopleStore final : public PeopleStore {
+ public:
+  SqlitePeopleStore(Readers& readers, ServerName us) : readers_(readers), us_(std::move(us)) {}
+
+  Result<std::vector<UserId>> sharing_a_room(const UserId& user, const std::vector<UserId>& candidates) override;
+  Result<std::vector<UserId>> local_users_near(const std::vector<UserId>& users) override;
+  Result<std::vector<ServerName>> servers_near(const UserId& user) override;
+
+ private:
+  Readers& readers_;
+  const ServerName us_;
+};
+
+}  // namespace skerry::storage
