@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ./test.sh           installs what is missing, builds everything with ASan and UBSan, and runs the tests
-# ./test.sh --full    the same, then what has threads under ThreadSanitizer, then half a minute of each fuzzer
+# ./test.sh --full    the same, then what has threads under ThreadSanitizer, half a minute of each fuzzer, and foreign
+#                     Matrix software against our servers (tools/interop)
 # Further arguments go to ctest: ./test.sh -R 'core:'
 set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
@@ -36,4 +37,5 @@ build tsan "${tsan_folders[@]/#/test_}"
 run_tests tsan -L "^($(IFS='|' && printf '%s' "${tsan_folders[*]}"))\$" "${arguments[@]}" || status=$?
 
 "$root/tools/fuzz" || status=$?
+"$root/tools/interop" --preset test || status=$?
 exit $status

@@ -15,7 +15,9 @@ constexpr const char* about =
 constexpr const char* footer =
     "\nA sandbox lives in one folder: $XDG_STATE_HOME/skerry (~/.local/state/skerry), or that of --dir. While it is "
     "up,\n"
-    "sandbox.json there tells programs where everything is. Several sandboxes can be up side by side.\n"
+    "sandbox.json there tells programs where everything is. Several sandboxes can be up side by side. Within `skerry "
+    "exec`,\n"
+    "commands without --dir mean the network that it made.\n"
     "Users are written alice@alpha.test or @alice:alpha.test.\n"
     "Exit status: 0 done; 1 failed, with the reason on stderr; 2 wrong usage.\n";
 
@@ -25,6 +27,20 @@ constexpr const char* client_footer =
     "  skerry client login alice@alpha.test\n"
     "  skerry client --account alice@alpha.test rooms\n"
     "  skerry client --help      tells what skerry-client can do\n";
+
+constexpr const char* exec_footer =
+    "\nThe program finds everything in its environment; sandbox/README.md lists all of it:\n"
+    "  SKERRY_ALPHA_URL        the client URL of alpha.test; SKERRY_ALPHA_HTTPS_URL\n"
+    "  SKERRY_ALICE_TOKEN      alice's; SKERRY_ALICE_USER_ID, _DEVICE_ID, _PASSWORD, _URL (of her server)\n"
+    "  SKERRY_ALICE_BRAVO_...  the same with her server, where several servers have an alice\n"
+    "  SKERRY_ROOM_ID          with --room; SKERRY_ROOM_ALIAS\n"
+    "  SKERRY_SANDBOX_JSON     a file that tells where everything is; SKERRY_CA_FILE, the authority\n"
+    "  SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, NODE_EXTRA_CA_CERTS\n"
+    "                          a file with the authority beside the system's certificates\n"
+    "When the program ends, or is ended, the network is gone. SIGTERM, SIGHUP and the end of the caller end both.\n"
+    "Exit status: the program's, or 128 and the number of the signal that ended it; 125 when the network could not\n"
+    "be made, 126 when the program cannot be run, 127 when there is none, 2 for wrong usage.\n"
+    "  skerry exec --users alice,bob@bravo --room -- python3 bot.py\n";
 
 class Parser {
  public:
@@ -36,6 +52,7 @@ class Parser {
     add_world_commands();
     add_server_commands();
     add_people_commands();
+    add_exec_command();
     add_room_commands();
     add_bench_command();
     add_internal_commands();
@@ -47,8 +64,10 @@ class Parser {
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app_.exit(error, out, err);
       if (app_.get_subcommands().empty()) return complain_of_command(app_.remaining(), err);
-      err << "skerry: " << error.what() << " (see skerry " << app_.get_subcommands().front()->get_name()
-          << " --help)\n";
+      const std::string name = app_.get_subcommands().front()->get_name();
+      const bool runs_programs = name == "exec";
+      err << "skerry: " << error.what() << " (" << (runs_programs ? "the program goes behind --; " : "")
+          << "see skerry " << name << " --help)\n";
       return 2;
     }
     const CLI::App* command = app_.get_subcommands().front();
@@ -116,6 +135,20 @@ class Parser {
     client->prefix_command();
     client->set_help_flag();  // its words are skerry-client's
     client->footer(client_footer);
+  }
+
+  void add_exec_command() {
+    CLI::App* exec = app_.add_subcommand("exec", "Run a program on a network of its own, which ends with it");
+    exec->add_option("--servers", args_.servers, "How many servers: without it, as many as the users need")
+        ->check(CLI::Range(std::size_t{1}, max_servers))
+        ->type_name("N");
+    exec->add_option("--users", args_.users, "Users to register: alice (on the first server), bob@bravo")
+        ->delimiter(',')
+        ->type_name("USER,...");
+    exec->add_flag("--room", args_.with_room, "A public room with all users in it");
+    exec->add_flag("--keep", args_.keep, "Leave the network up, and say where it is");
+    exec->add_option("COMMAND", args_.foreign_words, "Behind `--`: the program and its arguments")->required();
+    exec->footer(exec_footer);
   }
 
   void add_bench_command() {

@@ -42,6 +42,12 @@ struct Arguments {
   std::string event;                     // explain
 
   std::vector<std::string> client_words;  // client
+
+  std::vector<std::string> users;          // exec: as typed
+  bool with_room = false;                  // exec
+  bool keep = false;                       // exec
+  std::vector<std::string> foreign_words;  // exec: the program and its arguments
+
   std::string how_called = "skerry";      // welcome: what a user types to run this program
 
   bool ephemeral = false;  // supervise

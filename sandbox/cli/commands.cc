@@ -33,6 +33,7 @@ const std::map<std::string, Command>& commands() {
 }  // namespace
 
 int run_command(const Arguments& args) {
+  if (args.command == "exec") return exec_command(args);
   const auto done = commands().at(args.command)(args);
   if (!done) {
     std::cerr << "skerry: " << done.error().text << "\n";

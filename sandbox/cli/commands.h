@@ -22,6 +22,8 @@ Result<void> chat_command(const Arguments& args);
 Result<void> register_command(const Arguments& args);
 Result<void> client_command(const Arguments& args);
 Result<void> welcome_command(const Arguments& args);
+// cli/exec_command.cc: the exit status, everything said
+int exec_command(const Arguments& args);
 // cli/room_commands.cc
 Result<void> room_command(const Arguments& args);
 

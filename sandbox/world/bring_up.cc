@@ -126,6 +126,8 @@ Error with_log(const std::string& text, const std::string& log) {
   return {ErrorCode::storage, text + (lines.empty() ? "" : "; the end of " + log + ":\n" + lines)};
 }
 
+Json keep_word() { return {{"keep", true}}; }
+
 // A supervisor that was just started, until it is kept or gone.
 class Starting {
  public:
@@ -166,7 +168,7 @@ class Starting {
     return fail(ErrorCode::storage, text != nullptr ? *text : "the supervisor failed");
   }
 
-  Result<void> keep() { return channel_.send({{"keep", true}}); }
+  Result<void> keep() { return channel_.send(keep_word()); }
 
   // The supervisor takes everything down, and is waited for.
   void give_up() {
@@ -267,6 +269,13 @@ Result<Sandbox> bring_up(const UpOptions& options) {
     return tl::make_unexpected(kept.error());
   }
   return sandbox;
+}
+
+Result<void> keep(Sandbox& sandbox) {
+  LineChannel channel(std::move(sandbox.tie));
+  auto told = channel.send(keep_word());
+  sandbox.tie = channel.release();
+  return told;
 }
 
 }  // namespace skerry::sandbox

@@ -28,6 +28,9 @@ struct Sandbox {
 // Errors: storage, timeout, cancelled, with what to look at.
 Result<Sandbox> bring_up(const UpOptions& options);
 
+// A tied sandbox stays from now on, with its folder. Errors: unreachable.
+Result<void> keep(Sandbox& sandbox);
+
 // Waits until these servers answer their clients, and other servers by the certificate that they show. Errors: timeout,
 // cancelled; storage when one's process ended, with the end of its log.
 Result<void> wait_until_answering(const Folder& folder, Controller& controller, const std::vector<std::string>& names);

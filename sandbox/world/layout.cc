@@ -28,10 +28,15 @@ std::filesystem::path state_home() {
   return std::filesystem::path(home) / ".local/state";
 }
 
+std::filesystem::path usual_folder() {
+  const char* given = std::getenv(folder_variable);
+  return given != nullptr && given[0] == '/' ? std::filesystem::path(given) : state_home() / "skerry";
+}
+
 }  // namespace
 
 Folder choose_folder(const std::string& typed) {
-  const std::filesystem::path path = typed.empty() ? state_home() / "skerry" : std::filesystem::absolute(typed);
+  const std::filesystem::path path = typed.empty() ? usual_folder() : std::filesystem::absolute(typed);
   std::string text = path.lexically_normal().string();
   while (text.size() > 1 && text.back() == '/') text.pop_back();
   return {text};

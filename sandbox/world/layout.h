@@ -20,6 +20,8 @@ struct Folder {
   std::string supervisor_log() const { return path + "/supervisor.log"; }
   std::string authority() const { return path + "/authority"; }
   std::string ca_file() const { return authority() + "/ca.pem"; }
+  // The authority beside the certificates that the user's programs trust anyway.
+  std::string ca_bundle_file() const { return authority() + "/bundle.pem"; }
   std::string ca_key_file() const { return authority() + "/ca.key"; }
   std::string servers() const { return path + "/servers"; }
   std::string server(const std::string& name) const { return servers() + "/" + name; }
@@ -28,7 +30,9 @@ struct Folder {
   std::string passwords_json() const { return path + "/passwords.json"; }
 };
 
-// `typed` made absolute; where it is empty, skerry below $XDG_STATE_HOME (~/.local/state).
+// Names the folder to programs that run on a sandbox.
+inline constexpr const char* folder_variable = "SKERRY_SANDBOX_DIR";
+// `typed` made absolute; where it is empty, $SKERRY_SANDBOX_DIR, else skerry below $XDG_STATE_HOME (~/.local/state).
 Folder choose_folder(const std::string& typed);
 
 // The ports that all servers of a sandbox have. Other ones where these are taken.

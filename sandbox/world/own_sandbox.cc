@@ -16,9 +16,9 @@ constexpr std::size_t shown_log_lines = 5;
 Result<std::unique_ptr<OwnSandbox>> OwnSandbox::start(std::size_t servers, const ServerTraits& traits) {
   std::error_code error;
   const auto temporary = std::filesystem::temp_directory_path(error);
-  std::string root = ((error ? std::filesystem::path("/tmp") : temporary) / "skerry-demo-XXXXXX").string();
+  std::string root = ((error ? std::filesystem::path("/tmp") : temporary) / "skerry-XXXXXX").string();
   if (::mkdtemp(root.data()) == nullptr) return tl::make_unexpected(system_error(root));
-  std::unique_ptr<OwnSandbox> own(new OwnSandbox(root, {root + "/sandbox"}));
+  std::unique_ptr<OwnSandbox> own(new OwnSandbox({root}));
   UpOptions options;
   options.folder = own->folder_;
   options.servers = servers;
@@ -33,9 +33,10 @@ Result<std::unique_ptr<OwnSandbox>> OwnSandbox::start(std::size_t servers, const
 
 OwnSandbox::~OwnSandbox() {
   web_.reset();
+  if (kept_) return;
   if (auto controller = Controller::connect(folder_)) (void)controller->down();
   std::error_code ignored;
-  std::filesystem::remove_all(root_, ignored);
+  std::filesystem::remove_all(folder_.path, ignored);
 }
 
 Result<SandboxStatus> OwnSandbox::status_now() const {
@@ -48,6 +49,12 @@ Result<void> OwnSandbox::set_blocked(const std::string& server, bool blocked) {
   auto controller = Controller::connect(folder_);
   if (!controller) return tl::make_unexpected(controller.error());
   return controller->command(blocked ? "block" : "unblock", server);
+}
+
+Result<void> OwnSandbox::keep() {
+  auto told = skerry::sandbox::keep(sandbox_);
+  kept_ = told.has_value();
+  return told;
 }
 
 std::string OwnSandbox::logs() const {

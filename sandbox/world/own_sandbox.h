@@ -1,4 +1,4 @@
-// A sandbox in a fresh folder, which ends with this object, or with the process, and leaves nothing.
+// A sandbox in a fresh folder, which ends with this object, or with the process, and leaves nothing, unless it is kept.
 #pragma once
 
 #include <memory>
@@ -25,14 +25,16 @@ class OwnSandbox {
   const Folder& folder() const { return folder_; }
   Web& web() { return *web_; }
   Result<void> set_blocked(const std::string& server, bool blocked);
+  // From now on it is one like any other, and stays. Errors: unreachable.
+  Result<void> keep();
   // The last words of each server's log.
   std::string logs() const;
 
  private:
-  OwnSandbox(std::string root, Folder folder) : root_(std::move(root)), folder_(std::move(folder)) {}
+  explicit OwnSandbox(Folder folder) : folder_(std::move(folder)) {}
 
-  const std::string root_;
   const Folder folder_;
+  bool kept_ = false;
   Sandbox sandbox_;
   std::unique_ptr<Web> web_;
 };

@@ -325,7 +325,7 @@ void Supervisor::finish() {
   plan_.slot.held.close();
   if (!servers_.empty()) write_status();
   if (control_) ::unlink(folder_.control_socket().c_str());
-  if (options_.ephemeral && lock_.open()) (void)remove_contents(folder_);
+  if (options_.ephemeral && !kept_ && lock_.open()) (void)remove_contents(folder_);
   lock_.close();
   log::info("supervisor", "ended");
   if (!control_) return;

@@ -13,7 +13,7 @@ struct SupervisorOptions {
   Folder folder;
   std::size_t servers = 3;
   ServerTraits traits;
-  bool ephemeral = false;  // the folder's contents are removed at the end
+  bool ephemeral = false;  // the folder's contents are removed at the end, unless the sandbox was kept
   // A stream socket to whoever wanted this sandbox: told {"ok":true,...} or {"ok":false,"error":...} when the servers
   // were started. When it ends before a line {"keep":true} came, the sandbox is taken down.
   int starter = -1;

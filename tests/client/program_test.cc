@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/client/fake_homeserver.h"
-#include "tests/client/pseudo_terminal.h"
+#include "tests/support/pseudo_terminal.h"
 #include "tests/support/homeserver_process.h"
 
 namespace skerry::test {

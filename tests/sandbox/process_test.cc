@@ -1,13 +1,10 @@
 // skerry as its users run it: real processes, in folders of their own.
 #include <arpa/inet.h>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <functional>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <thread>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -15,6 +12,7 @@
 #include "sandbox/world/sockets.h"
 #include "tests/support/api.h"
 #include "tests/support/homeserver_process.h"
+#include "tests/support/processes.h"
 
 using namespace skerry::test;  // NOLINT(google-build-using-namespace)
 using skerry::Json;
@@ -22,22 +20,6 @@ using skerry::Json;
 namespace {
 
 const std::string skerry_program = SKERRY_BIN_DIR "/skerry";
-
-bool eventually(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return true;
-}
-
-// A process that ended and that nobody has waited for yet does not live.
-bool alive(pid_t pid) {
-  const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-  const auto name_end = stat.rfind(')');
-  return name_end != std::string::npos && stat.at(name_end + 2) != 'Z';
-}
 
 // A folder for a sandbox, which is down at the end whatever happened.
 class Folder {

@@ -1,4 +1,4 @@
-#include "tests/client/pseudo_terminal.h"
+#include "tests/support/pseudo_terminal.h"
 
 #include <algorithm>
 #include <cstdio>
