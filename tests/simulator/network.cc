@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/simulator/false_answers.h"
 #include "tests/simulator/node.h"
 
 namespace skerry::simulator {
@@ -43,8 +44,10 @@ void Tally::add(const Tally& other) {
   repeated += other.repeated;
   transactions += other.transactions;
   questions += other.questions;
+  false_answers += other.false_answers;
   compared += other.compared;
   forgetful += other.forgetful;
+  misled += other.misled;
 }
 
 std::string Tally::summary() const {
@@ -52,9 +55,11 @@ std::string Tally::summary() const {
   return counted(events, "events") + counted(merges, "states resolved") + counted(rejected, "times rejected") +
          counted(soft_failed, "times soft-failed") + counted(lies, "lies") + counted(cuts, "cuts") +
          counted(kills, "processes killed") + counted(power_losses, "power losses") +
-         counted(transactions, "transactions") + counted(questions, "questions") + counted(lost, "messages lost") +
-         counted(repeated, "repeated") + std::to_string(compared) + " pairs of servers compared, " +
-         std::to_string(forgetful) + " not, since one had forgotten what it knew before it left";
+         counted(transactions, "transactions") + counted(questions, "questions") +
+         counted(false_answers, "false answers") + counted(lost, "messages lost") + counted(repeated, "repeated") +
+         std::to_string(compared) + " pairs of servers compared, " + std::to_string(forgetful) +
+         " not, since one had forgotten what it knew before it left, " + std::to_string(misled) +
+         " servers not, since they were told a state that was none";
 }
 
 const SigningKey& signing_key(const ServerName& server) {
@@ -62,6 +67,20 @@ const SigningKey& signing_key(const ServerName& server) {
   auto found = keys.find(server);
   if (found == keys.end()) found = keys.emplace(server, test::key_of(server)).first;
   return found->second;
+}
+
+Network::Network(Schedule& schedule, Tally& tally) : schedule_(schedule), tally_(tally) {}
+Network::~Network() = default;
+
+void Network::add_liar(const ServerName& name, std::unique_ptr<FalseAnswers> answers) {
+  liars_[name] = std::move(answers);
+}
+
+const FalseAnswers* Network::false_answers(const ServerName& server) {
+  const auto liar = liars_.find(server);
+  if (liar == liars_.end() || !liar->second->lies(schedule_.dice())) return nullptr;
+  ++tally_.false_answers;
+  return liar->second.get();
 }
 
 void Network::add(Node& node) {

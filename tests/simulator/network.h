@@ -15,6 +15,7 @@
 
 namespace skerry::simulator {
 
+class FalseAnswers;
 class Node;
 
 // What happened, to see that a run exercises what it should.
@@ -31,15 +32,18 @@ struct Tally {
   std::uint64_t repeated = 0;
   std::uint64_t transactions = 0;
   std::uint64_t questions = 0;
+  std::uint64_t false_answers = 0;
   std::uint64_t compared = 0;   // pairs of servers at the end
   std::uint64_t forgetful = 0;  // pairs that are not compared, since one forgot what it knew before it left (judge.cc)
+  std::uint64_t misled = 0;     // servers that are not compared, since they were told a state that was none
   void add(const Tally& other);
   std::string summary() const;
 };
 
 class Network {
  public:
-  Network(Schedule& schedule, Tally& tally) : schedule_(schedule), tally_(tally) {}
+  Network(Schedule& schedule, Tally& tally);
+  ~Network();
 
   void add(Node& node);
   Node* at(const ServerName& name);
@@ -56,6 +60,13 @@ class Network {
   bool gets_through(const ServerName& from, const ServerName& to);
   std::int64_t delay();
 
+  void add_liar(const ServerName& name, std::unique_ptr<FalseAnswers> answers);
+  // What `server` answers instead of the truth, this time; null: the truth.
+  const FalseAnswers* false_answers(const ServerName& server);
+  // Took a state that was never the room's, from a liar or from another that was misled.
+  void mislead(const ServerName& server) { misled_.insert(server); }
+  bool is_misled(const ServerName& server) const { return misled_.contains(server); }
+
   Schedule& schedule() { return schedule_; }
   Tally& tally() { return tally_; }
 
@@ -68,6 +79,8 @@ class Network {
   std::vector<Node*> nodes_;
   std::map<ServerName, Node*> by_name_;
   std::set<std::pair<ServerName, ServerName>> cuts_;
+  std::map<ServerName, std::unique_ptr<FalseAnswers>> liars_;
+  std::set<ServerName> misled_;
   int loss_ = 0;
   int repeats_ = 0;
   int delay_ms_ = 1;

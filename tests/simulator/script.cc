@@ -112,14 +112,18 @@ Script script_of(std::uint64_t seed) {
   script.delay_ms = dice.one_of<int>({1, 50, 500, 3'000});
   const int count = dice.between(10, 45);
   for (int i = 0; i < count; ++i) script.actions.push_back(choose_action(dice, script));
+  if (script.liars > 0) {
+    script.false_answers = dice.percent(30) ? 0 : dice.between(10, 100);
+    script.false_states = dice.percent(25) ? 1 : 0;
+  }
   return script;
 }
 
 std::string to_text(const Script& script) {
   std::ostringstream text;
   text << "seed " << script.seed << "\nversion " << script.version << "\nservers " << script.servers << "\nliars "
-       << script.liars << "\nloss " << script.loss << "\nrepeats " << script.repeats << "\ndelay_ms " << script.delay_ms
-       << "\n";
+       << script.liars << "\nfalse_answers " << script.false_answers << "\nfalse_states " << script.false_states
+       << "\nloss " << script.loss << "\nrepeats " << script.repeats << "\ndelay_ms " << script.delay_ms << "\n";
   for (const auto& action : script.actions) {
     text << "do " << name_of(action.deed) << " server " << action.server << " user " << action.user << " target "
          << action.target << " value " << action.value << " steps " << action.steps << " wait_ms " << action.wait_ms
@@ -158,8 +162,9 @@ bool is_playable(const Script& script) {
            action.wait_ms >= 0;
   };
   return find_room_rules(script.version) != nullptr && script.servers >= 1 && script.servers <= most_servers &&
-         script.liars >= 0 && script.liars < script.servers && script.loss >= 0 && script.loss < 100 &&
-         script.repeats >= 0 && script.repeats <= 100 && script.delay_ms >= 1 &&
+         script.liars >= 0 && script.liars < script.servers && script.false_answers >= 0 &&
+         script.false_answers <= 100 && script.false_states >= 0 && script.false_states <= 1 && script.loss >= 0 &&
+         script.loss < 100 && script.repeats >= 0 && script.repeats <= 100 && script.delay_ms >= 1 &&
          std::all_of(script.actions.begin(), script.actions.end(), fits);
 }
 
@@ -168,11 +173,10 @@ bool is_playable(const Script& script) {
 Result<Script> parse_script(const std::string& text) {
   Script script;
   std::istringstream lines(text);
-  const std::map<std::string, int*> numbers = {{"servers", &script.servers},
-                                               {"liars", &script.liars},
-                                               {"loss", &script.loss},
-                                               {"repeats", &script.repeats},
-                                               {"delay_ms", &script.delay_ms}};
+  const std::map<std::string, int*> numbers = {
+      {"servers", &script.servers},           {"liars", &script.liars}, {"false_answers", &script.false_answers},
+      {"false_states", &script.false_states}, {"loss", &script.loss},   {"repeats", &script.repeats},
+      {"delay_ms", &script.delay_ms}};
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     std::string key;

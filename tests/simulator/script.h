@@ -59,8 +59,10 @@ struct Script {
   std::uint64_t seed = 0;
   std::string version = "12";
   int servers = 3;
-  int liars = 0;  // the last ones of the servers
-  int loss = 0;   // percent of requests that are lost, or whose answers are
+  int liars = 0;          // the last ones of the servers
+  int false_answers = 0;  // percent of what they answer to others' questions
+  int false_states = 0;   // 1: such answers may be states that were never the room's
+  int loss = 0;           // percent of requests that are lost, or whose answers are
   int repeats = 0;
   int delay_ms = 100;
   std::vector<Action> actions;

@@ -48,6 +48,8 @@ class Shrinker {
       candidate.*field = value;
       still_fails(candidate);
     };
+    attempt(&Script::false_states, 0);
+    attempt(&Script::false_answers, 0);
     attempt(&Script::loss, 0);
     attempt(&Script::repeats, 0);
     attempt(&Script::delay_ms, 1);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "homeserver/rooms/once.h"
+#include "tests/simulator/false_answers.h"
 #include "tests/simulator/network.h"
 #include "tests/simulator/node.h"
 
@@ -44,7 +45,7 @@ class Telephone : public RemoteRooms {
     std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.topological < b.topological; });
     std::vector<Json> pdus;
     for (const auto& stored : found) pdus.push_back(shown(**there, stored));
-    return answered(server, std::move(pdus));
+    return answered(server, told_by(server, std::move(pdus)));
   }
 
   Result<StateIds> state_ids(const ServerName& server, const RoomId& room, const EventId& event) override {
@@ -58,6 +59,11 @@ class Telephone : public RemoteRooms {
     const StatePtr state = *(*there)->store().state((*stored)->state_before);
     for (const auto& [key, id] : *state) ids.state.push_back(id);
     ids.auth_chain = *(*there)->store().auth_chain(ids.state);
+    if (network_.is_misled(server)) network_.mislead(us_.name());
+    if (const auto* lie = network_.false_answers(server)) {
+      if (lie->twist_state(ids.state, dice())) network_.mislead(us_.name());
+      if (dice().percent(50)) lie->twist(ids.auth_chain, dice());
+    }
     return answered(server, std::move(ids));
   }
 
@@ -76,13 +82,15 @@ class Telephone : public RemoteRooms {
         !*there.reader().server_in_room((*stored)->event->room_id(), us_.name())) {
       return fail(ErrorCode::not_found, "unknown event");
     }
-    return answered(server, shown(there, **stored));
+    Json pdu = shown(there, **stored);
+    if (const auto* lie = network_.false_answers(server)) lie->twist(pdu, dice());
+    return answered(server, std::move(pdu));
   }
 
   Result<std::vector<Json>> event_auth(const ServerName& server, const RoomId& room, const EventId& event) override {
     auto there = resident(server, room);
     if (!there) return tl::make_unexpected(there.error());
-    return answered(server, pdus_of(**there, *(*there)->store().auth_chain({event})));
+    return answered(server, told_by(server, pdus_of(**there, *(*there)->store().auth_chain({event}))));
   }
 
   Result<std::vector<Json>> backfill(const ServerName& server, const RoomId& room, const std::vector<EventId>& from,
@@ -94,7 +102,7 @@ class Telephone : public RemoteRooms {
       pdus.push_back(shown(**there, stored));
       return pdus.size() < limit;
     });
-    return answered(server, std::move(pdus));
+    return answered(server, told_by(server, std::move(pdus)));
   }
 
   Result<Template> make_membership(const ServerName& server, const RoomId& room, const UserId& user,
@@ -121,6 +129,12 @@ class Telephone : public RemoteRooms {
     for (const auto& event : room->auth_chain) joined.auth_chain.push_back(event->pdu());
     joined.event = std::make_shared<const Json>(room->event->pdu());
     joined.servers_in_room = room->servers_in_room;
+    if (network_.is_misled(server)) network_.mislead(us_.name());
+    const auto* lie = network_.false_answers(server);
+    if (lie != nullptr && lie->about_states()) {
+      lie->twist(joined.state, dice());
+      network_.mislead(us_.name());
+    }
     return answered(server, std::move(joined));
   }
   Result<void> send_leave(const ServerName& server, const RoomId&, const EventId&, const Json& pdu) override {
@@ -146,6 +160,11 @@ class Telephone : public RemoteRooms {
   Result<Directory> directory(const RoomAlias&) override { return fail(ErrorCode::not_found, "no such alias"); }
 
  private:
+  Dice& dice() { return network_.schedule().dice(); }
+  std::vector<Json> told_by(const ServerName& server, std::vector<Json> pdus) {
+    if (const auto* lie = network_.false_answers(server)) lie->twist(pdus, dice());
+    return pdus;
+  }
   static Error no_answer() { return Error{ErrorCode::unreachable, "no answer"}; }
 
   // The other server, if it can be asked about the room and we may ask.

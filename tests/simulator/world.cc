@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/simulator/false_answers.h"
 #include "tests/simulator/rights.h"
 
 namespace skerry::simulator {
@@ -129,6 +130,8 @@ void World::found_room() {
   for (int i = 0; i < script_.servers; ++i) {
     if (!is_liar(i)) continue;
     liars_.push_back(std::make_unique<Liar>(node(i), network_, room_, rules_));
+    network_.add_liar(node(i).name(), std::make_unique<FalseAnswers>(script_.false_answers, script_.false_states == 1,
+                                                                     rules_, events_));
   }
   run(-1, 10'000);
   network_.set_weather(script_.loss, script_.repeats, script_.delay_ms);

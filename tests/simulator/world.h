@@ -41,6 +41,7 @@ class World {
   bool is_liar(int number) const { return number >= script_.servers - script_.liars; }
   UserId user(int number) { return node(number / users_per_server).user(number % users_per_server); }
   Tally& tally() { return tally_; }
+  const Network& network() const { return network_; }
   void complain(const std::string& what);
   const std::vector<std::string>& complaints() const { return complaints_; }
 
