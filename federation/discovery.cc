@@ -33,6 +33,14 @@ net::Endpoint direct(const ServerName& name) {
   return {name.host(), port, true, with_port(name.host(), name.port()), name.host()};
 }
 
+std::string text_of(const std::vector<net::SrvTarget>& targets) {
+  std::string text;
+  for (const net::SrvTarget& target : targets) {
+    text += (text.empty() ? "" : ", ") + (target.host.empty() ? std::string(".") : with_port(target.host, target.port));
+  }
+  return text;
+}
+
 // How long a .well-known answer may be believed: Cache-Control: max-age, else a day; a minute at least, two days at
 // most.
 std::int64_t lifetime_ms(const net::HttpResponse& response) {
@@ -51,7 +59,7 @@ std::int64_t lifetime_ms(const net::HttpResponse& response) {
 
 struct Discovery::Impl : std::enable_shared_from_this<Impl> {
   Impl(net::HttpClient& client, net::Resolver& dns, net::Clock& time, DiscoveryOptions discovery_options)
-      : http(client), resolver(dns), clock(time), options(discovery_options) {}
+      : http(client), resolver(dns), clock(time), options(std::move(discovery_options)) {}
 
   struct Delegation {
     std::optional<ServerName> server;  // absent: .well-known has none
@@ -141,7 +149,9 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
       }
       const bool redirected = response && response->status >= 301 && response->status <= 308 && response->status != 304;
       if (redirected && question.redirects < limits::redirects && self->follow(server, *response, question)) return;
-      const auto delegation = response && response->status == 200 ? parse(response->body) : std::nullopt;
+      const auto parsed = parse(response);
+      self->tell(DiscoveryStep::well_known, url_of(question), parsed.map([](const ServerName& it) { return it.str(); }));
+      const auto delegation = parsed ? std::optional(*parsed) : std::nullopt;
       const std::int64_t for_ms = delegation ? lifetime_ms(*response) : self->options.well_known_failure_time.count();
       self->remember(server, delegation, for_ms);
       self->delegated(server, delegation);
@@ -173,13 +183,28 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
     return true;
   }
 
-  static std::optional<ServerName> parse(const std::string& body) {
-    const auto json = parse_untrusted(body, JsonNumbers::any);
-    if (!json || !json->is_object()) return std::nullopt;
+  static std::string url_of(const Question& question) {
+    return "https://" + with_port(question.host, question.port == 443 ? std::uint16_t{0} : question.port) +
+           question.target;
+  }
+
+  static Result<ServerName> parse(const Result<net::HttpResponse>& response) {
+    if (!response) return tl::make_unexpected(response.error());
+    if (response->status != 200) {
+      return fail(response->status == 404 ? ErrorCode::not_found : ErrorCode::remote_error,
+                  "HTTP status " + std::to_string(response->status));
+    }
+    const auto json = parse_untrusted(response->body, JsonNumbers::any);
+    if (!json || !json->is_object()) return fail(ErrorCode::bad_json, "not a JSON object");
     const std::string* name = find_string(*json, "m.server");
-    if (name == nullptr) return std::nullopt;
-    const auto server = ServerName::parse(*name);
-    return server ? std::optional(*server) : std::nullopt;
+    if (name == nullptr) return fail(ErrorCode::bad_json, "no text under m.server");
+    auto server = ServerName::parse(*name);
+    if (!server) return fail(ErrorCode::bad_json, "m.server is no server name");
+    return server;
+  }
+
+  void tell(DiscoveryStep::Kind kind, std::string asked, Result<std::string> found) {
+    if (options.on_step) options.on_step({kind, std::move(asked), std::move(found)});
   }
 
   void delegated(const ServerName& server, const std::optional<ServerName>& delegation) {
@@ -194,8 +219,11 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
                                                 prefix](Result<std::vector<net::SrvTarget>> targets) {
       if (!targets && targets.error().code == ErrorCode::cancelled)
         return self->answer(server, tl::make_unexpected(targets.error()));
+      const bool registered = prefix == "_matrix-fed._tcp.";
+      self->tell(registered ? DiscoveryStep::srv : DiscoveryStep::deprecated_srv, prefix + name.host(),
+                 targets.map(text_of));
       const bool none = !targets || targets->empty();
-      if (none && prefix == "_matrix-fed._tcp.") return self->srv(server, name, "_matrix._tcp.");  // 3.4, 5
+      if (none && registered) return self->srv(server, name, "_matrix._tcp.");  // 3.4, 5
       if (none) return self->answer(server, Endpoints{direct(name)});                              // 3.5, 6
       Endpoints endpoints;
       for (const net::SrvTarget& target : *targets) {
@@ -218,7 +246,7 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
 };
 
 Discovery::Discovery(net::HttpClient& http, net::Resolver& resolver, net::Clock& clock, DiscoveryOptions options)
-    : impl_(std::make_shared<Impl>(http, resolver, clock, options)) {}
+    : impl_(std::make_shared<Impl>(http, resolver, clock, std::move(options))) {}
 
 Discovery::~Discovery() = default;
 

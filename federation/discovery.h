@@ -1,8 +1,10 @@
 // From a server's name to the place to connect to. Server-server API, 'Resolving server names'.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/ids.h"
@@ -13,10 +15,19 @@
 
 namespace skerry::federation {
 
+// One thing that was asked on the way, for those who want to know why it ends where it does.
+struct DiscoveryStep {
+  enum Kind { well_known, srv, deprecated_srv };
+  Kind kind = well_known;
+  std::string asked;          // a URL, or a name in DNS
+  Result<std::string> found;  // what it says, "" for no records; errors: unreachable, timeout, not_found (404), bad_json
+};
+
 struct DiscoveryOptions {
   std::uint16_t https_port = 443;             // where .well-known is asked; another where 443 cannot be bound
   std::chrono::milliseconds timeout{10'000};  // for .well-known with its redirects
   std::chrono::milliseconds well_known_failure_time{60'000};  // how long a .well-known that failed is not asked again
+  std::function<void(const DiscoveryStep&)> on_step = {};     // on an Io thread; what is cached takes no steps
 };
 
 // Thread-safe. Results are cached: .well-known by its Cache-Control (at least 1 minute, at most 48 hours), failures for

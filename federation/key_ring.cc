@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/crypto.h"
+#include "federation/server_keys.h"
 #include "net/http.h"
 #include "net/log.h"
 
@@ -17,10 +18,8 @@ namespace skerry::federation {
 namespace {
 
 constexpr std::int64_t day_ms = 24 * 3'600'000;
-constexpr std::int64_t longest_validity_ms = 7 * day_ms;  // room version 5: keys are believed at most so long
 constexpr std::int64_t ask_again_ms = 60'000;             // after an answer that did not hold the key asked for
 constexpr std::size_t cached_servers = 10'000;
-constexpr std::size_t keys_per_response = 32;
 constexpr std::size_t response_bytes = 256 * 1'024;
 constexpr std::size_t most_fetches = 1'000;       // under way at once
 constexpr std::size_t most_notary_fetches = 100;  // the same, as far as somebody else's question may start new ones
@@ -28,40 +27,10 @@ constexpr std::chrono::seconds fetch_time{10};
 
 using Keys = std::vector<storage::StoredServerKey>;
 
-// A response of GET /_matrix/key/v2/server, from its server or by way of a notary. Empty when it does not prove itself:
-// it must be signed by one of the keys that it lists, and name the server asked for.
-Keys read_response(const Json& response, const ServerName& server, std::int64_t now_ms) {
-  if (!response.is_object()) return {};
-  const std::string* name = find_string(response, "server_name");
-  const Json* current = find_object(response, "verify_keys");
-  const Json* until = find_member(response, "valid_until_ts");
-  if (name == nullptr || *name != server.str() || current == nullptr || until == nullptr || !until->is_number_integer())
-    return {};
-  const std::int64_t valid_until_ms = std::min(until->get<std::int64_t>(), now_ms + longest_validity_ms);
-  Keys keys;
-  bool proven = false;
-  const auto read = [&](const Json& list, bool old) {
-    for (const auto& [id, entry] : list.items()) {
-      const auto key_id = KeyId::parse(id);
-      const std::string* text = entry.is_object() ? find_string(entry, "key") : nullptr;
-      if (!key_id || key_id->algorithm() != "ed25519" || text == nullptr || keys.size() >= keys_per_response) continue;
-      const auto bytes = base64_decode(*text);
-      storage::StoredServerKey key{*key_id, {}, valid_until_ms, old};
-      if (!bytes || bytes->size() != key.key.size()) continue;
-      std::copy(bytes->begin(), bytes->end(), key.key.begin());
-      if (old) {
-        const Json* expired = find_member(entry, "expired_ts");
-        if (expired == nullptr || !expired->is_number_integer()) continue;
-        key.valid_until_ms = expired->get<std::int64_t>();
-      } else {
-        proven = proven || verify_json(response, server.str(), *key_id, key.key);
-      }
-      keys.push_back(key);
-    }
-  };
-  read(*current, false);
-  if (const Json* old = find_object(response, "old_verify_keys")) read(*old, true);
-  return proven ? keys : Keys{};
+// Empty when the answer does not prove itself.
+Keys read_keys(const Json& answer, const ServerName& server, std::int64_t now_ms) {
+  auto read = parse_server_keys(answer, server, now_ms);
+  return read ? std::move(read->keys) : Keys();
 }
 
 }  // namespace
@@ -245,7 +214,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
 
   // From the server itself or a trusted notary: kept, also for other servers that ask us as their notary.
   void take_in(const ServerName& server, const Json& response) {
-    const Keys keys = read_response(response, server, clock.now_ms());
+    const Keys keys = read_keys(response, server, clock.now_ms());
     if (keys.empty()) return log::warn("keys", "the keys of " + server.str() + " do not prove themselves");
     if (auto saved = store.save_server_keys(server, keys, dump(response)); !saved)
       log::error("keys", saved.error().text);
@@ -262,7 +231,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
   void take_word(const ServerName& server, const Json& response) {
     if (asked_lately(server)) return;
     const Keys known = keys_of(server);
-    Keys keys = read_response(response, server, clock.now_ms());
+    Keys keys = read_keys(response, server, clock.now_ms());
     std::erase_if(keys, [&](const auto& key) {
       const auto* ours = key_in(known, key.key_id);
       return !known.empty() && (ours == nullptr || ours->key != key.key || ours->old);

@@ -234,7 +234,7 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
     if (response.status == 500 && response.body.empty() && sessions_->options.error_response) {
       response = sessions_->options.error_response(500);
     }
-    head_ = response_head(response, keep_alive_);
+    head_ = response_head(response, keep_alive_, sessions_->options.clock->now_ms());
     body_ = head_only_ ? std::string() : std::move(response.body);
     constexpr std::size_t one_record = 16 * 1'024;
     if (head_.size() + body_.size() <= one_record) {  // one TLS record, one packet

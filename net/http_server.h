@@ -12,6 +12,7 @@
 #include "core/result.h"
 #include "net/http.h"
 #include "net/io.h"
+#include "net/runtime.h"
 #include "net/tls.h"
 
 namespace skerry::net {
@@ -40,6 +41,7 @@ struct HttpServerOptions {
   std::chrono::milliseconds head_time = limits::request_head_time;
   std::chrono::milliseconds body_time = limits::request_body_time;
   std::chrono::milliseconds response_time = limits::response_time;
+  const Clock* clock = &system_clock();  // for the Date of answers
 };
 
 // Keep-alive, pipelining in order, Expect: 100-continue, chunked requests, time limits of core/limits.h. Thread-safe.

@@ -4,6 +4,7 @@
 #include <boost/beast/http/status.hpp>
 
 #include "net/http_client.h"
+#include "net/http_date.h"
 #include "net/http_text_impl.h"
 
 namespace skerry::net {
@@ -23,7 +24,7 @@ void append_headers(std::string& head, const Headers& headers) {
 
 }  // namespace
 
-std::string response_head(const HttpResponse& response, bool keep_alive) {
+std::string response_head(const HttpResponse& response, bool keep_alive, std::int64_t now_ms) {
   namespace http = boost::beast::http;
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
   head += std::string_view(http::obsolete_reason(static_cast<http::status>(response.status)));
@@ -32,6 +33,7 @@ std::string response_head(const HttpResponse& response, bool keep_alive) {
   if (response.status != 204 && response.status != 304) {
     head.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
   }
+  head.append("Date: ").append(http_date(now_ms)).append("\r\n");
   append_headers(head, response.headers);
   head += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
   return head;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/result.h"
+#include "storage/federation_store.h"
 #include "storage/room_store.h"
 
 namespace skerry::storage {
@@ -23,6 +24,8 @@ class Inspection {
   virtual Result<std::vector<StoredEvent>> events(const RoomId& room) = 0;
   virtual Result<std::optional<StoredEvent>> event(const EventId& id) = 0;
   virtual Result<StateMap> state(StateId id) = 0;
+  // How this server's outbox stands with another. Zeros for one that was never sent to.
+  virtual Result<Destination> destination(const ServerName& server) = 0;
 };
 
 // Opens `folder`/homeserver.db, which another process may be using. Errors: not_found (there is none), storage (made by

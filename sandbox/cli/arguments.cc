@@ -53,6 +53,7 @@ class Parser {
     add_server_commands();
     add_people_commands();
     add_exec_command();
+    add_doctor_command();
     add_room_commands();
     add_bench_command();
     add_internal_commands();
@@ -149,6 +150,17 @@ class Parser {
     exec->add_flag("--keep", args_.keep, "Leave the network up, and say where it is");
     exec->add_option("COMMAND", args_.foreign_words, "Behind `--`: the program and its arguments")->required();
     exec->footer(exec_footer);
+  }
+
+  void add_doctor_command() {
+    CLI::App* doctor = command_with_json("doctor", "Ask a server what a foreign server would ask, and tell what is wrong");
+    doctor->add_option("server", args_.server, "As alpha.test, or alpha; without it, all of the sandbox");
+    doctor->add_flag("--outside", args_.outside, "The server is not one of a sandbox; the options below imply it");
+    doctor->add_option("--dns", args_.dns, "Ask this DNS server instead of the system's")->type_name("ADDRESS:PORT");
+    doctor->add_option("--ca", args_.ca_files, "Trust these certificates too, PEM")->type_name("FILE");
+    doctor->add_option("--allow", args_.allow, "Private addresses that other servers would call, as 127.0.0.0/8")
+        ->type_name("RANGE");
+    doctor->add_option("--https-port", args_.https_port, "Where .well-known is asked")->capture_default_str();
   }
 
   void add_bench_command() {

@@ -1,6 +1,7 @@
 // The command line, parsed. The one place that knows CLI11.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -26,6 +27,13 @@ struct Arguments {
   std::string server;    // chat, register
   std::string room;      // chat; room graph, diff
   std::string password;  // register
+
+  // doctor; the server is `server`
+  bool outside = false;               // of any sandbox
+  std::vector<std::string> dns;       // addresses of DNS servers
+  std::vector<std::string> ca_files;  // authorities that are trusted beside the system's
+  std::vector<std::string> allow;     // private ranges that other servers would call
+  std::uint16_t https_port = 443;
 
   std::string target;  // bench; its groups are `names`
   bool quick = false;  // bench

@@ -25,6 +25,7 @@ const std::map<std::string, Command>& commands() {
                                                        {"chat", chat_command},
                                                        {"client", client_command},
                                                        {"register", register_command},
+                                                       {"doctor", doctor_command},
                                                        {"room", room_command},
                                                        {"welcome", welcome_command}};
   return table;

@@ -24,6 +24,8 @@ Result<void> client_command(const Arguments& args);
 Result<void> welcome_command(const Arguments& args);
 // cli/exec_command.cc: the exit status, everything said
 int exec_command(const Arguments& args);
+// cli/doctor_command.cc
+Result<void> doctor_command(const Arguments& args);
 // cli/room_commands.cc
 Result<void> room_command(const Arguments& args);
 

@@ -75,18 +75,21 @@ Result<std::optional<std::string>> SqliteFederationStore::server_keys_response(c
   });
 }
 
+Destination stored_destination(Connection& connection, const ServerName& server) {
+  Destination destination;
+  destination.server = server;
+  destination.sent_up_to = cursor_of(connection, server.str());
+  Query query(connection, "SELECT retry_at_ms, backoff_ms FROM destinations WHERE server = ?", server.str());
+  if (query.next()) {
+    destination.retry_at_ms = query.integer(0);
+    destination.backoff_ms = query.integer(1);
+  }
+  return destination;
+}
+
 Result<Destination> SqliteFederationStore::destination(const ServerName& server) {
-  return readers_.read([&](Connection& connection) -> Result<Destination> {
-    Destination destination;
-    destination.server = server;
-    destination.sent_up_to = cursor_of(connection, server.str());
-    Query query(connection, "SELECT retry_at_ms, backoff_ms FROM destinations WHERE server = ?", server.str());
-    if (query.next()) {
-      destination.retry_at_ms = query.integer(0);
-      destination.backoff_ms = query.integer(1);
-    }
-    return destination;
-  });
+  return readers_.read(
+      [&](Connection& connection) -> Result<Destination> { return stored_destination(connection, server); });
 }
 
 Result<std::vector<ServerName>> SqliteFederationStore::servers_owed() {

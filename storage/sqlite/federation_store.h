@@ -7,6 +7,9 @@
 
 namespace skerry::storage {
 
+// How the outbox stands with a server.
+Destination stored_destination(Connection& connection, const ServerName& server);
+
 class SqliteFederationStore final : public FederationStore {
  public:
   SqliteFederationStore(Writer& writer, Readers& readers) : writer_(writer), readers_(readers) {}

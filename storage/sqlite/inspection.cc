@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "storage/sqlite/federation_store.h"
 #include "storage/sqlite/room_store.h"
 #include "storage/sqlite/schema.h"
 
@@ -67,6 +68,12 @@ class SqliteInspection final : public Inspection {
     return readers_.read([&](Connection& connection) -> Result<StateMap> {
       Snapshot snapshot(connection);
       return stored_state(connection, id);
+    });
+  }
+
+  Result<Destination> destination(const ServerName& server) override {
+    return readers_.read([&](Connection& connection) -> Result<Destination> {
+      return stored_destination(connection, server);
     });
   }
 
