@@ -150,7 +150,8 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
       const bool redirected = response && response->status >= 301 && response->status <= 308 && response->status != 304;
       if (redirected && question.redirects < limits::redirects && self->follow(server, *response, question)) return;
       const auto parsed = parse(response);
-      self->tell(DiscoveryStep::well_known, url_of(question), parsed.map([](const ServerName& it) { return it.str(); }));
+      self->tell(DiscoveryStep::well_known, url_of(question),
+                 parsed.map([](const ServerName& it) { return it.str(); }));
       const auto delegation = parsed ? std::optional(*parsed) : std::nullopt;
       const std::int64_t for_ms = delegation ? lifetime_ms(*response) : self->options.well_known_failure_time.count();
       self->remember(server, delegation, for_ms);
@@ -224,7 +225,7 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
                  targets.map(text_of));
       const bool none = !targets || targets->empty();
       if (none && registered) return self->srv(server, name, "_matrix._tcp.");  // 3.4, 5
-      if (none) return self->answer(server, Endpoints{direct(name)});                              // 3.5, 6
+      if (none) return self->answer(server, Endpoints{direct(name)});           // 3.5, 6
       Endpoints endpoints;
       for (const net::SrvTarget& target : *targets) {
         if (!target.host.empty()) endpoints.push_back({target.host, target.port, true, name.host(), name.host()});

@@ -19,8 +19,9 @@ namespace skerry::federation {
 struct DiscoveryStep {
   enum Kind { well_known, srv, deprecated_srv };
   Kind kind = well_known;
-  std::string asked;          // a URL, or a name in DNS
-  Result<std::string> found;  // what it says, "" for no records; errors: unreachable, timeout, not_found (404), bad_json
+  std::string asked;  // a URL, or a name in DNS
+  Result<std::string>
+      found;  // what it says, "" for no records; errors: unreachable, timeout, not_found (404), bad_json
 };
 
 struct DiscoveryOptions {

@@ -18,7 +18,7 @@ namespace skerry::federation {
 namespace {
 
 constexpr std::int64_t day_ms = 24 * 3'600'000;
-constexpr std::int64_t ask_again_ms = 60'000;             // after an answer that did not hold the key asked for
+constexpr std::int64_t ask_again_ms = 60'000;  // after an answer that did not hold the key asked for
 constexpr std::size_t cached_servers = 10'000;
 constexpr std::size_t response_bytes = 256 * 1'024;
 constexpr std::size_t most_fetches = 1'000;       // under way at once

@@ -14,8 +14,8 @@ constexpr std::int64_t longest_validity_ms = 7 * 24 * 3'600'000;  // room versio
 constexpr std::size_t keys_per_answer = 32;
 
 // One entry of verify_keys or old_verify_keys; nothing for what is not understood, or too many.
-std::optional<storage::StoredServerKey> parse_key(const std::string& id, const Json& entry,
-                                                  std::int64_t valid_until_ms, bool old) {
+std::optional<storage::StoredServerKey> parse_key(const std::string& id, const Json& entry, std::int64_t valid_until_ms,
+                                                  bool old) {
   const auto key_id = KeyId::parse(id);
   const std::string* text = entry.is_object() ? find_string(entry, "key") : nullptr;
   if (!key_id || key_id->algorithm() != "ed25519" || text == nullptr) return std::nullopt;

@@ -95,7 +95,8 @@ std::int64_t time_ms(const ASN1_TIME* time) {
 }
 
 std::string text_of(const ASN1_STRING* text) {
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)), static_cast<std::size_t>(ASN1_STRING_length(text))};
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+          static_cast<std::size_t>(ASN1_STRING_length(text))};
 }
 
 std::vector<std::string> names_of(X509* certificate) {

@@ -153,7 +153,8 @@ class Parser {
   }
 
   void add_doctor_command() {
-    CLI::App* doctor = command_with_json("doctor", "Ask a server what a foreign server would ask, and tell what is wrong");
+    CLI::App* doctor =
+        command_with_json("doctor", "Ask a server what a foreign server would ask, and tell what is wrong");
     doctor->add_option("server", args_.server, "As alpha.test, or alpha; without it, all of the sandbox");
     doctor->add_flag("--outside", args_.outside, "The server is not one of a sandbox; the options below imply it");
     doctor->add_option("--dns", args_.dns, "Ask this DNS server instead of the system's")->type_name("ADDRESS:PORT");

@@ -26,7 +26,8 @@ Finding process_finding(const ServerStatus& server) {
     case ServerState::stopped:
       return {"process", Outcome::wrong, "it does not run", "skerry start " + name};
     case ServerState::killed:
-      return {"process", Outcome::wrong, "it was ended by a signal", "skerry start " + name + ", or see skerry logs " + name};
+      return {"process", Outcome::wrong, "it was ended by a signal",
+              "skerry start " + name + ", or see skerry logs " + name};
   }
   return {};
 }
@@ -51,7 +52,8 @@ void add_backoffs(const Folder& folder, const SandboxStatus& status, const std::
          other.name + " could not reach it, and tries again in " + std::to_string((wait_ms + 999) / 1'000) + " s",
          "Once it is mended: wait, or let it send something to " + other.name + ", which ends the wait at once."});
   }
-  if (asked && !held) diagnosis.findings.push_back({"backoff", Outcome::good, "no other server waits before trying again", ""});
+  if (asked && !held)
+    diagnosis.findings.push_back({"backoff", Outcome::good, "no other server waits before trying again", ""});
 }
 
 DoctorOptions options_in(const SandboxStatus& status, const ServerStatus& server) {

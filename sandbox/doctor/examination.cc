@@ -9,7 +9,6 @@
 #include "federation/server_keys.h"
 #include "net/http_date.h"
 #include "net/runtime.h"
-#include "net/tls_probe.h"
 
 namespace skerry::sandbox {
 
@@ -181,7 +180,8 @@ bool Examination::is_good_certificate(const Site& site, const net::ShownCertific
   if (!certificate.has_name) {
     const std::string names = certificate.names.empty() ? "no name at all" : join(certificate.names);
     add("certificate", Outcome::wrong, "it is for " + names + ", not for " + name,
-        "Get a certificate for " + name + ": the name that other servers asked for, not the host it delegates to by SRV.");
+        "Get a certificate for " + name +
+            ": the name that other servers asked for, not the host it delegates to by SRV.");
   }
   if (!certificate.chain_error.empty()) {
     add("certificate", Outcome::wrong, "issued by " + certificate.issuer + ": " + certificate.chain_error,
@@ -238,7 +238,7 @@ void Examination::tell_clock(const net::HttpResponse& answer, std::int64_t asked
   const auto date_ms = header ? net::parse_http_date(*header) : fail(ErrorCode::not_found, "");
   if (!date_ms) return add("clock", Outcome::note, "the server does not tell its time");
   // Date has whole seconds, and was written somewhen between the two moments.
-  const std::int64_t ahead_ms = *date_ms > answered_ms      ? *date_ms - answered_ms
+  const std::int64_t ahead_ms = *date_ms > answered_ms       ? *date_ms - answered_ms
                                 : *date_ms < asked_ms - 1000 ? *date_ms - asked_ms
                                                              : 0;
   if (ahead_ms < clock_tolerance_ms && ahead_ms > -clock_tolerance_ms) {
@@ -261,8 +261,9 @@ void Examination::tells_keys(const net::Endpoint& endpoint) {
   const auto json = parse_untrusted(answer->body, JsonNumbers::any);
   const auto keys = json ? federation::parse_server_keys(*json, server_, now_ms) : tl::make_unexpected(json.error());
   if (!keys) {
-    return add("keys", Outcome::wrong, "other servers do not take them: " + keys.error().text,
-               "Is this the server of that name? Its keys must name " + server_.str() + " and be signed by one of them.");
+    return add(
+        "keys", Outcome::wrong, "other servers do not take them: " + keys.error().text,
+        "Is this the server of that name? Its keys must name " + server_.str() + " and be signed by one of them.");
   }
   if (keys->valid_until_ms <= now_ms) {
     return add("keys", Outcome::wrong, "they ended " + time_text(now_ms - keys->valid_until_ms) + " ago",
@@ -292,10 +293,11 @@ void Examination::answers_clients() {
     url = *base;
   }
   const auto parsed = net::parse_url(url);
-  if (!parsed) return add("clients", Outcome::wrong, url + " is no URL", "Correct base_url in .well-known/matrix/client.");
+  if (!parsed)
+    return add("clients", Outcome::wrong, url + " is no URL", "Correct base_url in .well-known/matrix/client.");
   const auto answer = get(parsed->endpoint, parsed->base_path + "/_matrix/client/versions");
-  const auto json =
-      answer && answer->status == 200 ? parse_untrusted(answer->body, JsonNumbers::any) : fail(ErrorCode::not_found, "");
+  const auto json = answer && answer->status == 200 ? parse_untrusted(answer->body, JsonNumbers::any)
+                                                    : fail(ErrorCode::not_found, "");
   if (json && json->is_object() && find_member(*json, "versions") != nullptr) {
     return add("clients", Outcome::good, url + " answers clients");
   }

@@ -10,6 +10,7 @@
 #include "net/http_client.h"
 #include "net/io.h"
 #include "net/resolver.h"
+#include "net/tls_probe.h"
 #include "sandbox/doctor/doctor.h"
 
 namespace skerry::sandbox {

@@ -72,9 +72,8 @@ class SqliteInspection final : public Inspection {
   }
 
   Result<Destination> destination(const ServerName& server) override {
-    return readers_.read([&](Connection& connection) -> Result<Destination> {
-      return stored_destination(connection, server);
-    });
+    return readers_.read(
+        [&](Connection& connection) -> Result<Destination> { return stored_destination(connection, server); });
   }
 
  private:
