@@ -45,6 +45,11 @@ Result<AccountData> account_data(storage::AccountStore& store, const SyncRequest
 }
 
 // One entry of rooms.invite or rooms.knock, from the state that came with it.
+// Of a room of which nothing can be shown. Some clients (matrix-nio) fail where a list is not there.
+Json empty_entry() {
+  return {{"timeline", {{"events", Json::array()}, {"limited", false}}}, {"state", {{"events", Json::array()}}}};
+}
+
 Json stripped_entry(const char* member, Json events) { return Json{{member, {{"events", std::move(events)}}}}; }
 
 // The room's stripped state, and the membership event that tells who invited. 'Stripped state'.
@@ -135,11 +140,12 @@ class RoomsBuilder {
     if (!is_new(invite.position) && !request_.full_state) return {};
     auto known = database_.rooms().membership(invite.room, request_.user);
     if (!known) return tl::make_unexpected(known.error());
-    // This server sees the room itself and knows better.
-    if (*known && (*known)->position > invite.position) return {};
+    // This server sees the room itself and knows better; that an invitation is over because it was accepted is no leave.
+    const bool over = invite.membership == "leave";
+    if (*known && ((*known)->position > invite.position || (over && (*known)->membership != "leave"))) return {};
     const std::string id = invite.room.str();
-    if (invite.membership == "leave") {
-      if (request_.since) rooms.leave[id] = Json{{"timeline", {{"events", Json::array()}, {"limited", false}}}};
+    if (over) {
+      if (request_.since) rooms.leave[id] = empty_entry();
       return {};
     }
     auto events = parse_stored(invite.stripped_state_json);

@@ -198,6 +198,7 @@ TEST_CASE("devices are listed and renamed and removed after the password") {
   const Api bob = api.register_user("bob");
   CHECK(alice.get(devices_path).json.at("devices").size() == 2);
   const std::string path = devices_path + "/" + other.device_id;
+  CHECK(alice.get(path).json.at("last_seen_ip").is_null());  // no address is kept
   CHECK(alice.put(path, {{"display_name", "tablet"}}).status == 200);
   CHECK(alice.get(path).json.at("display_name") == "tablet");
   CHECK(alice.get(path).json.at("last_seen_ts").get<std::int64_t>() > 0);

@@ -64,6 +64,21 @@ TEST_CASE("an invitation crosses and can be accepted") {
   alice.hears(room, bob, "thank you");
 }
 
+TEST_CASE("one who accepts an invitation from another server is not told that they left") {
+  World world(2);
+  Actor alice = world.person("alice", "alpha");
+  Actor bob = world.person("bob", "bravo");
+
+  const std::string room = alice.creates_room("lobby");
+  const auto since = bob.person().api().get("/sync").value().at("next_batch").get<std::string>();
+  alice.invites(room, bob);
+  bob.is_invited_to(room);
+  bob.joins(room);
+  const Json shown = bob.person().api().get("/sync?since=" + since).value();
+  CHECK(shown.at("rooms").at("join").contains(room));
+  CHECK_FALSE(shown.at("rooms").contains("leave"));
+}
+
 TEST_CASE("one who left comes back and the others see both") {
   World world(2);
   Actor alice = world.person("alice", "alpha");
