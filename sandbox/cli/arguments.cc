@@ -55,6 +55,8 @@ class Parser {
     add_exec_command();
     add_doctor_command();
     add_room_commands();
+    add_snapshot_commands();
+    add_scenario_commands();
     add_bench_command();
     add_internal_commands();
   }
@@ -73,7 +75,8 @@ class Parser {
     }
     const CLI::App* command = app_.get_subcommands().front();
     args_.command = command->get_name();
-    if (args_.command == "room") args_.subcommand = command->get_subcommands().front()->get_name();
+    if (args_.command == "room" || args_.command == "scenario")
+      args_.subcommand = command->get_subcommands().front()->get_name();
     if (args_.command == "client") args_.client_words = command->remaining(true);
     return std::nullopt;
   }
@@ -105,7 +108,7 @@ class Parser {
     up->add_flag("--direct", args_.direct, "Without the gateway, and so without block");
     command_with_json("status", "Show the servers: addresses, processes, memory, state");
     command("down", "Stop everything; the data stays");
-    command("reset", "Stop everything and remove the data, the client sessions and the authority");
+    command("reset", "Stop everything and remove the data, the client sessions, the authority and the snapshots");
     command_with_json("demo", "Tell what federation is good for, in nine steps that really happen");
   }
 
@@ -162,6 +165,38 @@ class Parser {
     doctor->add_option("--allow", args_.allow, "Private addresses that other servers would call, as 127.0.0.0/8")
         ->type_name("RANGE");
     doctor->add_option("--https-port", args_.https_port, "Where .well-known is asked")->capture_default_str();
+  }
+
+  void add_snapshot_commands() {
+    auto* snapshot = command_with_json("snapshot", "Keep the sandbox's whole state under a name, also while it is up");
+    snapshot->add_option("name", args_.snapshot, "Letters, digits, '-', '_' and '.'")->required();
+    snapshot->add_flag("--replace", args_.replace, "Also where there is one of that name");
+    auto* restore =
+        command_with_json("restore", "Go back to a snapshot; servers that are up are restarted, later data is lost");
+    restore->add_option("name", args_.snapshot, "As skerry snapshots lists them")->required();
+    auto* snapshots = command_with_json("snapshots", "List the snapshots");
+    snapshots->add_option("--remove", args_.snapshot, "Remove this one")->type_name("NAME");
+  }
+
+  void add_scenario_commands() {
+    auto* seed = command_with_json("seed", "Fill the sandbox with the users, rooms and messages of a world file");
+    seed->footer(
+        "\nThe same file and seed give the same names, passwords, texts and order, on every machine; event ids and\n"
+        "times differ. Everything is checked before anything is done. docs/scenarios.md tells the format,\n"
+        "configs/worlds/ has samples.\n");
+    seed->add_option("file", args_.file, "TOML")->required()->type_name("FILE");
+    seed->add_option("--seed", args_.seed, "A number, in place of the file's")->type_name("S");
+    CLI::App* scenario =
+        app_.add_subcommand("scenario", "Play a story of servers, users and faults, and check its end");
+    scenario->require_subcommand(1);
+    scenario->footer("\nconfigs/scenarios/ has a dozen; docs/scenarios.md tells the format.\n");
+    for (CLI::App* made :
+         {scenario->add_subcommand("run", "Play it in a sandbox of its own, which is gone afterwards"),
+          scenario->add_subcommand("check", "Say whether it can be played, and what the seed decides")}) {
+      made->add_option("file", args_.file, "TOML")->required()->type_name("FILE");
+      made->add_option("--seed", args_.seed, "A number, in place of the file's")->type_name("S");
+      made->add_flag("--json", args_.json, "Print JSON, and nothing else, on stdout");
+    }
   }
 
   void add_bench_command() {

@@ -35,6 +35,12 @@ struct Arguments {
   std::vector<std::string> allow;     // private ranges that other servers would call
   std::uint16_t https_port = 443;
 
+  std::string snapshot;  // snapshot, restore; snapshots: the one to remove
+  bool replace = false;  // snapshot
+
+  std::string file;                   // seed, scenario
+  std::optional<std::uint64_t> seed;  // seed, scenario run
+
   std::string target;  // bench; its groups are `names`
   bool quick = false;  // bench
 

@@ -27,6 +27,11 @@ const std::map<std::string, Command>& commands() {
                                                        {"register", register_command},
                                                        {"doctor", doctor_command},
                                                        {"room", room_command},
+                                                       {"scenario", scenario_command},
+                                                       {"seed", seed_command},
+                                                       {"snapshot", snapshot_command},
+                                                       {"restore", restore_command},
+                                                       {"snapshots", snapshots_command},
                                                        {"welcome", welcome_command}};
   return table;
 }

@@ -26,6 +26,13 @@ Result<void> welcome_command(const Arguments& args);
 int exec_command(const Arguments& args);
 // cli/doctor_command.cc
 Result<void> doctor_command(const Arguments& args);
+// cli/snapshot_commands.cc
+Result<void> snapshot_command(const Arguments& args);
+Result<void> restore_command(const Arguments& args);
+Result<void> snapshots_command(const Arguments& args);
+// cli/scenario_commands.cc
+Result<void> seed_command(const Arguments& args);
+Result<void> scenario_command(const Arguments& args);
 // cli/room_commands.cc
 Result<void> room_command(const Arguments& args);
 

@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "sandbox/world/own_sandbox.h"
 #include "sandbox/demo/story.h"
+#include "sandbox/lab/agreement.h"
 #include "sandbox/lab/pairs.h"
 #include "sandbox/people/person.h"
+#include "sandbox/world/own_sandbox.h"
 
 namespace skerry::sandbox {
 
@@ -59,14 +60,5 @@ Pairs count_pairs(const std::vector<const Person*>& people, const std::string& r
 // Tries until all pairs can talk.
 Result<void> wait_until_all_talk(const std::vector<const Person*>& people, const std::string& room,
                                  std::vector<std::string>* acknowledged = nullptr);
-
-// Waits until the servers of all these people give the same events and the same state of the room, and every event that
-// was acknowledged. Errors: in what they differ.
-struct Agreed {
-  std::size_t events = 0;
-  std::size_t state_entries = 0;
-};
-Result<Agreed> wait_until_agreed(const std::vector<const Person*>& people, const std::string& room,
-                                 const std::vector<std::string>& acknowledged);
 
 }  // namespace skerry::sandbox

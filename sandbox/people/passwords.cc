@@ -24,9 +24,13 @@ Json read(const Folder& folder) {
 std::string make_password() { return base64url_encode(net::system_random().bytes(password_bytes)); }
 
 Result<void> remember_password(const Folder& folder, const UserId& user, const std::string& password) {
-  Json passwords = read(folder);
-  passwords[user.str()] = password;
-  return write_file(folder.passwords_json(), passwords.dump(1) + "\n");
+  return remember_passwords(folder, {{user.str(), password}});
+}
+
+Result<void> remember_passwords(const Folder& folder, const std::map<std::string, std::string>& passwords) {
+  Json known = read(folder);
+  for (const auto& [user, password] : passwords) known[user] = password;
+  return write_file(folder.passwords_json(), known.dump(1) + "\n");
 }
 
 std::optional<std::string> remembered_password(const Folder& folder, const UserId& user) {

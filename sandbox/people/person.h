@@ -18,6 +18,11 @@ class Person {
   // A new account on a server, reached by its client URL. Errors: as register_account().
   static Result<Person> register_at(Web& web, const std::string& client_url, const std::string& localpart);
 
+  // One who has an account and a session already.
+  static Person with_session(Web& web, const std::string& client_url, Registered account) {
+    return Person(web, client_url, std::move(account));
+  }
+
   const std::string& user_id() const { return account_.user_id; }
   const std::string& fields_sent() const { return account_.fields_sent; }
   const ClientApi& api() const { return api_; }

@@ -1,8 +1,10 @@
 #include "sandbox/world/child.h"
 
+#include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <fstream>
+#include <iterator>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -80,6 +82,20 @@ Result<void> spawn_daemon(const std::vector<std::string>& arguments, const std::
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
   return {};
+}
+
+bool stop_child(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  const std::string text{std::istreambuf_iterator<char>(stat), {}};
+  const auto name_end = text.rfind(") ");
+  if (name_end == std::string::npos || text[name_end + 2] == 'T') return false;
+  ::kill(pid, SIGSTOP);
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WEXITED | WNOWAIT) != 0 && errno == EINTR) {
+  }
+  if (info.si_code != CLD_STOPPED) return false;
+  ::waitid(P_PID, static_cast<id_t>(pid), &info, WSTOPPED | WNOHANG);  // was seen: the next stop is another one
+  return true;
 }
 
 std::uint64_t memory_bytes(pid_t pid) {

@@ -19,6 +19,10 @@ Result<pid_t> spawn_child(const std::vector<std::string>& arguments, const std::
 // the same number. Errors: storage.
 Result<void> spawn_daemon(const std::vector<std::string>& arguments, const std::string& log_file, int inherited);
 
+// Stops a child, and returns once none of its threads runs any more. False when it stood still already, or ended: that
+// is left to whoever waits for its end. SIGCONT lets it go on.
+bool stop_child(pid_t pid);
+
 // Proportional set size: what is shared counts by its share. 0 when it cannot be read.
 std::uint64_t memory_bytes(pid_t pid);
 

@@ -43,6 +43,18 @@ Result<void> Controller::command(const std::string& op, const std::string& serve
   return {};
 }
 
+Result<void> Controller::snapshot(const std::string& name, bool replace) {
+  auto answer = ask({{"op", "snapshot"}, {"name", name}, {"replace", replace}});
+  if (!answer) return tl::make_unexpected(answer.error());
+  return {};
+}
+
+Result<void> Controller::restore(const std::string& name) {
+  auto answer = ask({{"op", "restore"}, {"name", name}});
+  if (!answer) return tl::make_unexpected(answer.error());
+  return {};
+}
+
 // The last that is heard of the supervisor is that its end of the socket is closed: by its exit.
 Result<void> Controller::down() {
   if (auto sent = channel_.send({{"op", "down"}}); !sent) return {};

@@ -18,6 +18,9 @@ class Controller {
   // "kill", "start", "block" or "unblock", and a server by name. Errors: invalid_param with the supervisor's words,
   // unreachable, timeout.
   Result<void> command(const std::string& op, const std::string& server);
+  // Keep the sandbox's state under a name, and go back to it (world/snapshot.h). Errors: as command().
+  Result<void> snapshot(const std::string& name, bool replace);
+  Result<void> restore(const std::string& name);
   // Returns when the supervisor has ended, with everything it ran.
   Result<void> down();
 

@@ -57,7 +57,8 @@ Result<void> remove_contents(const Folder& folder) {
   std::error_code error;
   for (const std::string& path :
        {folder.servers(), folder.client_home(), folder.authority(), folder.sandbox_json(), folder.places_json(),
-        folder.passwords_json(), folder.supervisor_log(), folder.control_socket(), folder.lock_file()}) {
+        folder.passwords_json(), folder.snapshots(), folder.path + "/snapshot.new", folder.path + "/restore.new",
+        folder.path + "/restore", folder.supervisor_log(), folder.control_socket(), folder.lock_file()}) {
     fs::remove_all(path, error);
     if (error) return fail(ErrorCode::storage, path + ": " + error.message());
   }

@@ -28,6 +28,7 @@ struct Folder {
   std::string server_log(const std::string& name) const { return server(name) + "/log"; }
   std::string client_home() const { return path + "/client"; }
   std::string passwords_json() const { return path + "/passwords.json"; }
+  std::string snapshots() const { return path + "/snapshots"; }
 };
 
 // Names the folder to programs that run on a sandbox.

@@ -29,6 +29,7 @@
 #include "sandbox/world/files.h"
 #include "sandbox/world/gateway.h"
 #include "sandbox/world/names.h"
+#include "sandbox/world/snapshot.h"
 #include "sandbox/world/status.h"
 
 namespace skerry::sandbox {
@@ -88,6 +89,7 @@ class Supervisor {
 
   Result<void> start();
   Result<void> start_servers();
+  Result<void> write_servers();
   Result<void> spawn(Server& server);
   void turn();
   void read_signals();
@@ -96,6 +98,8 @@ class Supervisor {
   void tell_starter(const Json& object);
   void handle(ControlServer::ConnectionId id, const Json& request);
   Result<void> command(const std::string& name, const Json& request);
+  Result<void> snapshot(const std::string& name, bool replace);
+  Result<void> restore(const std::string& name);
   Result<void> set_blocked(Server& server, bool blocked);
   void kill(Server& server);
   Result<Server*> find(const Json& request);
@@ -131,6 +135,7 @@ Result<void> Supervisor::start() {
     return fail(ErrorCode::storage, "another sandbox is running in " + folder_.path);
   }
   raise_descriptor_limit();
+  if (auto finished = finish_restore(folder_); !finished) return finished;
   auto plan = make_plan(folder_, options_.servers, options_.traits);
   if (!plan) return tl::make_unexpected(plan.error());
   plan_ = std::move(*plan);
@@ -155,17 +160,22 @@ Result<void> Supervisor::start() {
 }
 
 Result<void> Supervisor::start_servers() {
-  for (const ServerPlan& server : plan_.servers) {
-    if (auto made = make_folder(folder_.server(server.name)); !made) return made;
-    const std::string config = homeserver_config(plan_, server, folder_, dns_address_);
-    if (auto written = write_file(folder_.server(server.name) + "/homeserver.toml", config); !written) return written;
-  }
-  if (auto written = write_certificates(folder_, plan_); !written) return written;
+  if (auto written = write_servers(); !written) return written;
   for (const ServerPlan& server : plan_.servers) servers_.push_back({server});
   for (Server& server : servers_) {
     if (auto spawned = spawn(server); !spawned) return spawned;
   }
   return {};
+}
+
+// What the servers are started with.
+Result<void> Supervisor::write_servers() {
+  for (const ServerPlan& server : plan_.servers) {
+    if (auto made = make_folder(folder_.server(server.name)); !made) return made;
+    const std::string config = homeserver_config(plan_, server, folder_, dns_address_);
+    if (auto written = write_file(folder_.server(server.name) + "/homeserver.toml", config); !written) return written;
+  }
+  return write_certificates(folder_, plan_);
 }
 
 Result<void> Supervisor::spawn(Server& server) {
@@ -263,6 +273,9 @@ void Supervisor::handle(ControlServer::ConnectionId id, const Json& request) {
 Result<void> Supervisor::command(const std::string& name, const Json& request) {
   if (stop_deadline_) return fail(ErrorCode::cancelled, "the sandbox is going down");
   reap();
+  const std::string* which = find_string(request, "name");
+  if (name == "snapshot") return snapshot(which != nullptr ? *which : "", request.value("replace", false));
+  if (name == "restore") return restore(which != nullptr ? *which : "");
   auto found = find(request);
   if (!found) return tl::make_unexpected(found.error());
   Server& server = **found;
@@ -275,6 +288,43 @@ Result<void> Supervisor::command(const std::string& name, const Json& request) {
   if (name == "block") return set_blocked(server, true);
   if (name == "unblock") return set_blocked(server, false);
   return fail(ErrorCode::unrecognized, "the supervisor knows no " + name);
+}
+
+// All servers stand still at once while the copy is made. What one of them got from another was on that one's disk
+// before it was sent, so the servers stopped first know nothing less than the later ones: the copies fit together.
+Result<void> Supervisor::snapshot(const std::string& name, bool replace) {
+  const auto began = Steady::now();
+  std::vector<pid_t> standing;
+  for (const Server& server : servers_) {
+    if (server.pid != 0 && stop_child(server.pid)) standing.push_back(server.pid);
+  }
+  auto taken = copy_snapshot(folder_, name, replace);
+  for (const pid_t pid : standing) ::kill(pid, SIGCONT);
+  const auto stood = std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - began);
+  if (taken) taken = keep_snapshot(folder_, name);
+  if (taken)
+    log::info("supervisor", "snapshot " + name + "; the servers stood still " + std::to_string(stood.count()) + " ms");
+  return taken;
+}
+
+// Where it fails the state is as it was, and the servers run again all the same.
+Result<void> Supervisor::restore(const std::string& name) {
+  if (auto found = find_snapshot(folder_, name); !found) return tl::make_unexpected(found.error());
+  const std::size_t then = remembered_servers({folder_.snapshots() + "/" + name});
+  if (then != servers_.size()) {
+    return fail(ErrorCode::invalid_param, "the snapshot is of " + std::to_string(then) + " servers, and " +
+                                              std::to_string(servers_.size()) +
+                                              " are up: skerry down, then restore, then up");
+  }
+  for (Server& server : servers_) kill(server);
+  auto done = restore_snapshot(folder_, name);
+  if (done) done = remember_plan(folder_, plan_);  // this sandbox's places go on
+  if (done) done = write_servers();
+  for (Server& server : servers_) {
+    if (auto spawned = spawn(server); !spawned && done) done = spawned;
+  }
+  log::info("supervisor", "restored " + name);
+  return done;
 }
 
 Result<void> Supervisor::set_blocked(Server& server, bool blocked) {
