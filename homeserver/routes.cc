@@ -98,6 +98,9 @@ const std::vector<Route> table = {
     {"PUT", "/_matrix/client/v3/directory/list/room/{roomId}", put_published, user, local, json},
     {"GET", "/_matrix/client/v3/publicRooms", get_public_rooms, anyone, outbound, none},
     {"POST", "/_matrix/client/v3/publicRooms", post_public_rooms, user, outbound, json},
+    {"GET", "/_matrix/client/v1/room_summary/{roomIdOrAlias}", get_room_summary, user, outbound, none},
+    {"GET", "/_matrix/client/v1/rooms/{roomId}/hierarchy", client_api::get_hierarchy, user, outbound, none},
+    {"POST", "/_matrix/client/v3/user_directory/search", search_user_directory, user, outbound, json},
 
     // -- rooms: reading and writing
     {"GET", "/_matrix/client/v3/sync", client_api::sync, user, local, none},
@@ -160,6 +163,7 @@ const std::vector<Route> table = {
     {"GET", "/_matrix/federation/v1/query/directory", federation_api::query_directory, server, federation, none},
     {"GET", "/_matrix/federation/v1/timestamp_to_event/{roomId}", federation_api::get_timestamp_to_event, server, federation, none},
     {"GET", "/_matrix/federation/v1/openid/userinfo", federation_api::get_openid_userinfo, anyone, federation, none},
+    {"GET", "/_matrix/federation/v1/hierarchy/{roomId}", federation_api::get_hierarchy, server, federation, none},
     {"GET", "/_matrix/federation/v1/publicRooms", federation_api::get_public_rooms, server, federation, none},
     {"POST", "/_matrix/federation/v1/publicRooms", federation_api::post_public_rooms, server, federation, json},
 };

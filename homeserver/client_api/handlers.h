@@ -121,6 +121,10 @@ void send_event(Services&, Call, Reply);
 void redact_event(Services&, Call, Reply);
 void set_state(Services&, Call, Reply);
 
+// spaces.cc
+void get_hierarchy(Services&, Call, Reply);
+void get_room_summary(Services&, Call, Reply);
+
 // state.cc
 void get_state(Services&, Call, Reply);
 void get_state_event(Services&, Call, Reply);
@@ -139,6 +143,9 @@ void get_timestamp_to_event(Services&, Call, Reply);
 
 // typing.cc
 void put_typing(Services&, Call, Reply);
+
+// user_directory.cc
+void search_user_directory(Services&, Call, Reply);
 
 // versions.cc
 void get_versions(Services&, Call, Reply);

@@ -13,6 +13,9 @@ void get_event_auth(Services&, Call, Reply);
 void backfill(Services&, Call, Reply);
 void get_missing_events(Services&, Call, Reply);
 
+// hierarchy.cc
+void get_hierarchy(Services&, Call, Reply);
+
 // invite.cc
 void invite(Services&, Call, Reply);
 

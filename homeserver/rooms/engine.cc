@@ -218,8 +218,9 @@ void Engine::commit(const std::shared_ptr<Room>& room, Placed placed, CommitOpti
                  [self = shared_from_this(), room, prepared, done](Result<storage::StreamPosition> position) {
                    if (!position) log::error("rooms", "an event could not be stored: " + position.error().text);
                    room->settle({prepared->commit.event->id()}, position.has_value());
+                   // The sender first: clients are confused when /sync shows them what they have no answer for yet.
+                   done(position);
                    if (position) self->tell(*position, *prepared);
-                   done(std::move(position));
                  });
   });
   if (!queued) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/limits.h"
+#include "homeserver/rooms/room_summary.h"
 
 namespace skerry::homeserver {
 
@@ -15,38 +16,6 @@ std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
   return text;
-}
-
-// A string of a state event's content, or "".
-std::string state_string(const RoomReader& reader, const RoomId& room, const char* type, const char* member) {
-  auto event = reader.state_event(room, type, "");
-  if (!event || !*event) return "";
-  const std::string* value = find_string((*event)->content(), member);
-  return value == nullptr ? "" : *value;
-}
-
-Result<Json> describe(storage::RoomStore& store, const RoomReader& reader, const RoomId& room) {
-  auto members = store.members(room);
-  if (!members) return tl::make_unexpected(members.error());
-  const auto joined =
-      std::count_if(members->begin(), members->end(), [](const auto& m) { return m.membership == "join"; });
-  const std::string join_rule = state_string(reader, room, "m.room.join_rules", "join_rule");
-  Json entry = {{"room_id", room.str()},
-                {"num_joined_members", joined},
-                {"world_readable",
-                 state_string(reader, room, "m.room.history_visibility", "history_visibility") == "world_readable"},
-                {"guest_can_join", state_string(reader, room, "m.room.guest_access", "guest_access") == "can_join"},
-                {"join_rule", join_rule.empty() ? "invite" : join_rule}};
-  const std::pair<const char*, std::string> optional[] = {
-      {"name", state_string(reader, room, "m.room.name", "name")},
-      {"topic", state_string(reader, room, "m.room.topic", "topic")},
-      {"canonical_alias", state_string(reader, room, "m.room.canonical_alias", "alias")},
-      {"avatar_url", state_string(reader, room, "m.room.avatar", "url")},
-      {"room_type", state_string(reader, room, "m.room.create", "type")}};
-  for (const auto& [key, value] : optional) {
-    if (!value.empty()) entry[key] = value;
-  }
-  return entry;
 }
 
 bool matches(const Json& entry, const std::string& lower_term) {
@@ -92,7 +61,7 @@ Result<Json> list_public_rooms(storage::Database& database, const RoomReader& re
   std::vector<Json> rooms;
   const std::string term = lower(query.search_term);
   for (const RoomId& room : *published) {
-    auto entry = describe(database.rooms(), reader, room);
+    auto entry = room_summary(database.rooms(), reader, room);
     if (!entry) return tl::make_unexpected(entry.error());
     if (term.empty() || matches(*entry, term)) rooms.push_back(std::move(*entry));
   }

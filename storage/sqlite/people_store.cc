@@ -33,6 +33,42 @@ Result<std::vector<UserId>> SqlitePeopleStore::sharing_a_room(const UserId& user
   });
 }
 
+Result<std::vector<Person>> SqlitePeopleStore::search(const UserId& seeker, const std::string& term,
+                                                      std::size_t limit) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<Person>> {
+    Snapshot snapshot(connection);
+    std::set<std::string> users;
+    const auto take = [&](Query& query) {
+      while (users.size() < limit && query.next()) users.insert(query.text(0));
+    };
+    Query by_name(connection,
+                  "SELECT user FROM (SELECT other.user AS user, json FROM memberships AS own CROSS JOIN memberships AS "
+                  "other ON other.room = own.room AND other.membership = 'join' CROSS JOIN events ON events.event_id = "
+                  "other.event_id WHERE own.user = ?1 AND own.membership = 'join' LIMIT 20000) "
+                  "WHERE instr(lower(json_extract(json, '$.content.displayname')), ?2) > 0",
+                  seeker.str(), term);
+    take(by_name);
+    Query by_id(connection,
+                "SELECT DISTINCT user FROM memberships WHERE membership = 'join' AND instr(lower(user), ?) > 0", term);
+    take(by_id);
+    std::vector<Person> people;
+    for (const std::string& user : users) {
+      Person person{stored_id<UserId>(user), "", ""};
+      Query profile(connection,
+                    "SELECT json_extract(json, '$.content.displayname'), json_extract(json, '$.content.avatar_url') "
+                    "FROM memberships CROSS JOIN events USING(event_id) WHERE user = ? AND membership = 'join' "
+                    "ORDER BY memberships.position DESC LIMIT 1",
+                    user);
+      if (profile.next()) {
+        if (!profile.is_null(0)) person.display_name = profile.text(0);
+        if (!profile.is_null(1)) person.avatar_url = profile.text(1);
+      }
+      people.push_back(std::move(person));
+    }
+    return people;
+  });
+}
+
 Result<std::vector<UserId>> SqlitePeopleStore::local_users_near(const std::vector<UserId>& users) {
   return readers_.read([&](Connection& connection) -> Result<std::vector<UserId>> {
     Snapshot snapshot(connection);
