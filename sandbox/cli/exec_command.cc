@@ -107,6 +107,7 @@ Result<CommonRoom> make_room(OwnSandbox& sandbox, const std::vector<Account>& ac
   CommonRoom room{*id, "#" + std::string(room_alias) + ":" + first.user.server().str()};
   for (const Account& account : accounts) {
     if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
+    if (account.user == first.user) continue;
     const auto joined = api_of(sandbox, account).post("/join/" + net::percent_encode(room.alias), Json::object());
     if (!joined) return tl::make_unexpected(joined.error());
   }
