@@ -104,7 +104,7 @@ TEST_CASE("a filter keeps presence out, of all or of some") {
 
 TEST_CASE("a waiting sync ends when somebody comes, goes idle, and goes") {
   HomeserverOptions options;
-  options.tables = "[presence]\nidle_after_seconds = 1\noffline_after_seconds = 2\n";
+  options.tables = "[presence]\nidle_after_seconds = 3\noffline_after_seconds = 6\n";
   HomeserverProcess server(options);
   const Api alice = Api(server.url()).register_user("alice");
   const Api bob = Api(server.url()).register_user("bob");
