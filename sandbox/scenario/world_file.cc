@@ -16,9 +16,10 @@ namespace {
 
 constexpr std::int64_t most_seed = 9'007'199'254'740'991;
 constexpr std::size_t most_servers = 100;
-constexpr std::size_t most_users = 10'000;
-constexpr std::size_t most_rooms = 1'000;
-constexpr std::int64_t most_messages = 100'000;
+constexpr std::size_t most_users = 5'000;
+constexpr std::size_t most_rooms = 500;
+constexpr std::int64_t most_messages = 50'000;
+constexpr std::size_t most_memberships = 50'000;
 constexpr std::size_t name_bytes = 100;
 constexpr std::size_t text_bytes = 4'000;
 constexpr std::size_t password_bytes = 15;
@@ -108,7 +109,7 @@ class WorldReader {
     user.localpart = name;
     user.server = home;
     if (world_.users.size() >= most_users) {
-      if (world_.users.size() == most_users) table.problem("count", "more than 10000 users in all");
+      if (world_.users.size() == most_users) table.problem("count", "more than 5000 users in all");
       return;
     }
     if (!UserId::parse(user.id())) return table.problem("name", user.id() + " is no user id");
@@ -130,8 +131,9 @@ class WorldReader {
       table.problem("version", "must be a room version, \"1\" to \"12\"");
     }
     const bool created = read_creator(table, room);
+    std::set<std::size_t> taken = {room.creator};  // in a list already
     for (const auto& [key, list] : {std::pair{"members", &room.members}, std::pair{"invited", &room.invited}}) {
-      for (const Entry& entry : table.get_list(key)) add_all(table, key, entry, room, *list);
+      for (const Entry& entry : table.get_list(key)) add_all(table, key, entry, taken, *list);
     }
     read_powers(table, room, created);
     read_messages(table, room);
@@ -155,18 +157,19 @@ class WorldReader {
     return std::nullopt;
   }
 
-  void add_all(Reader& table, const char* key, const Entry& entry, const WorldRoom& room,
+  void add_all(Reader& table, const char* key, const Entry& entry, std::set<std::size_t>& taken,
                std::vector<std::size_t>& list) {
     std::string problem;
     const auto found = find_users(world_, entry.text, false, problem);
     if (found.empty()) table.problem_at(entry.line, key, problem);
+    memberships_ += found.size();
+    if (memberships_ > most_memberships) {
+      return table.problem_at(entry.line, key, "more than 50000 memberships in all");
+    }
     for (const std::size_t user : found) {
-      const bool member =
-          user == room.creator || std::find(room.members.begin(), room.members.end(), user) != room.members.end();
-      const bool crowd = entry.text.ends_with('*');
-      if (!member && std::find(list.begin(), list.end(), user) == list.end()) {
+      if (taken.insert(user).second) {
         list.push_back(user);
-      } else if (!crowd) {
+      } else if (!entry.text.ends_with('*')) {
         table.problem_at(entry.line, key, entry.text + " is in it already");
       }
     }
@@ -208,7 +211,7 @@ class WorldReader {
     std::int64_t chatter = 0;
     table.get("chatter", chatter, 0, most_messages);
     if (world_.users.empty() || world_.messages() + static_cast<std::size_t>(chatter) > most_messages) {
-      if (chatter > 0) table.problem("chatter", "must be of users who are there, and 100000 messages in all at most");
+      if (chatter > 0) table.problem("chatter", "must be of users who are there, and 50000 messages in all at most");
       return;
     }
     add_chatter(room, speakers, static_cast<std::size_t>(chatter));
@@ -232,6 +235,7 @@ class WorldReader {
   Reader& top_;
   World& world_;
   std::set<std::string> known_;
+  std::size_t memberships_ = 0;
 };
 
 }  // namespace

@@ -93,7 +93,7 @@ TEST_CASE("every shipped scenario and world can be played") {
     CHECK(parsed);
     ++found;
   }
-  CHECK(found >= 11);
+  CHECK(found >= 12);
   for (const auto& entry : std::filesystem::directory_iterator(SKERRY_SOURCE_DIR "/configs/worlds")) {
     const auto parsed = parse_world(skerry::test::read_file(entry.path()), entry.path().filename());
     INFO((parsed ? std::string() : parsed.error().text));
