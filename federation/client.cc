@@ -10,6 +10,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "federation/backoff.h"
+
 #include "federation/request_auth.h"
 
 namespace skerry::federation {
@@ -230,8 +232,7 @@ struct FederationClient::Impl : std::enable_shared_from_this<Impl> {
   void note_failure(Destination& destination) const {
     const std::int64_t now = clock.now_ms();
     if (destination.retry_at_ms > now) return;
-    destination.backoff_ms =
-        std::clamp<std::int64_t>(destination.backoff_ms * 2, backoff.first.count(), backoff.max.count());
+    destination.backoff_ms = next_backoff_ms(backoff, destination.backoff_ms);
     destination.retry_at_ms = now + destination.backoff_ms;
   }
 

@@ -10,6 +10,7 @@
 
 #include "core/crypto.h"
 #include "core/limits.h"
+#include "federation/backoff.h"
 #include "net/http.h"
 #include "net/log.h"
 
@@ -263,8 +264,7 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
       const auto found = destinations.find(server);
       if (stopped || found == destinations.end()) return;
       Destination& destination = found->second;
-      destination.backoff_ms = backoff_ms =
-          std::clamp<std::int64_t>(destination.backoff_ms * 2, backoff.first.count(), backoff.max.count());
+      destination.backoff_ms = backoff_ms = next_backoff_ms(backoff, destination.backoff_ms);
       delay_ms = std::exchange(destination.urgent, false) ? 0 : spread(destination.backoff_ms, server);
       rest_for(server, destination, delay_ms);
     }

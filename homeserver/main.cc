@@ -41,11 +41,11 @@ void save_memory() {
   (void)::mallopt(M_MMAP_THRESHOLD, 256 * 1'024);
 }
 
-int serve(Config config) {
+int serve(Config config, const std::string& steering_file) {
   (void)log::set_level(config.log_level);
   log::set_json(config.log_format == "json");
   raise_descriptor_limit();
-  auto server = Server::start(std::move(config));
+  auto server = Server::start(std::move(config), steering_file);
   if (!server) return complain(server.error());
   std::promise<int> signalled;
   std::atomic<int> signals{0};
@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   bool check_data = false;
   std::string backup_file;
   bool generate_key = false;
+  std::string steering_file;
   auto* config_option = app.add_option("--config", config_file, "the configuration, a TOML file")->type_name("FILE");
   app.add_flag("--check-config", check, "read the configuration, say what is wrong with it, and end")
       ->needs(config_option);
@@ -96,6 +97,11 @@ int main(int argc, char** argv) {
       ->needs(config_option);
   app.add_option("--backup", backup_file,
                  "write the database as it is now to a new file, and end; the server may be running")
+      ->type_name("FILE")
+      ->needs(config_option);
+  app.add_option("--steering", steering_file,
+                 "for experiments: let whoever may write this file set the clock wrong and bound the backoff; `skerry` "
+                 "makes one")
       ->type_name("FILE")
       ->needs(config_option);
   app.add_flag("--print-sample-config", print_sample, "print a commented configuration, and end");
@@ -126,5 +132,5 @@ int main(int argc, char** argv) {
   }
   if (check_data) return check_database(*config);
   if (!backup_file.empty()) return back_up(*config, backup_file);
-  return serve(std::move(*config));
+  return serve(std::move(*config), steering_file);
 }

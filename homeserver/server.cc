@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "federation/backoff.h"
 #include "homeserver/accounts/registration_nonces.h"
 #include "homeserver/accounts/user_interactive_auth.h"
 #include "homeserver/dispatch.h"
@@ -17,6 +18,7 @@
 #include "homeserver/rate_limiter.h"
 #include "homeserver/services.h"
 #include "homeserver/signing_key.h"
+#include "homeserver/steering.h"
 #include "net/http_server.h"
 #include "net/log.h"
 
@@ -86,7 +88,7 @@ Result<void> make_folder(const std::string& folder) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(Config given, std::unique_ptr<storage::Database> opened, SigningKey key);
+  Impl(Config given, std::unique_ptr<storage::Database> opened, SigningKey key, std::unique_ptr<Steering> steered);
 
   Result<void> listen(std::vector<net::Listener> listeners);
   Result<void> listen_for_metrics();
@@ -94,6 +96,8 @@ struct Server::Impl {
   void stop(std::chrono::milliseconds grace);
 
   const Config config;
+  const std::unique_ptr<Steering> steering;  // null when nobody steers
+  SteeredClock clock;
   net::Io io;
   net::WorkerPool local{"local", local_threads, queued_calls};
   net::WorkerPool outbound{"outbound", outbound_threads, queued_calls};
@@ -130,22 +134,25 @@ struct Server::Impl {
   std::once_flag stopped;
 };
 
-Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, SigningKey key)
+Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, SigningKey key,
+                   std::unique_ptr<Steering> steered)
     : config(std::move(given)),
+      steering(std::move(steered)),
+      clock(steering.get()),
       io(io_threads),
       database(std::move(opened)),
       resolver(io, resolver_options(config)),
       http_client(io, resolver, client_options(config)),
-      discovery(http_client, resolver, net::system_clock(), discovery_options(config)),
-      federation(http_client, discovery, net::system_clock(), config.server_name, key, backoff_options(config)),
-      keys(federation, database->federation(), net::system_clock(), local, config.server_name, key,
+      discovery(http_client, resolver, clock, discovery_options(config)),
+      federation(http_client, discovery, clock, config.server_name, key, backoff_options(config)),
+      keys(federation, database->federation(), clock, local, config.server_name, key,
            config.federation.notaries),
-      outbox(federation, database->federation(), io, local, net::system_clock(), config.server_name,
+      outbox(federation, database->federation(), io, local, clock, config.server_name,
              backoff_options(config)),
-      accounts(database->accounts(), net::system_clock(), net::system_random(), config.server_name, config.passwords),
-      user_interactive_auth(accounts, net::system_clock(), net::system_random(), config.server_name),
-      registration_nonces(net::system_clock(), net::system_random()),
-      rate_limiter(net::system_clock(), config.rate_limits),
+      accounts(database->accounts(), clock, net::system_random(), config.server_name, config.passwords),
+      user_interactive_auth(accounts, clock, net::system_random(), config.server_name),
+      registration_nonces(clock, net::system_random()),
+      rate_limiter(clock, config.rate_limits),
       reader(*database, config.server_name),
       typing(database->stream(), io,
              [this](const RoomId& room, storage::StreamPosition position) {
@@ -154,8 +161,8 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                  if (auto users = database->rooms().joined_local_users(room)) notifier.notify(position, *users);
                });
              }),
-      presence_news(*database, notifier, outbox, local, net::system_clock(), config.server_name),
-      presence(database->stream(), io, net::system_clock(), config.server_name, config.presence,
+      presence_news(*database, notifier, outbox, local, clock, config.server_name),
+      presence(database->stream(), io, clock, config.server_name, config.presence,
                [this](PresenceChange change) { presence_news.tell(presence, std::move(change)); }),
       unread(*database, reader),
       sync(*database, reader, typing, presence, unread),
@@ -164,7 +171,7 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                        key,
                        *database,
                        *remote_rooms,
-                       net::system_clock(),
+                       clock,
                        net::system_random(),
                        turns,
                        outbound,
@@ -176,7 +183,7 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
       membership(pipeline_context, *pipeline, reader),
       metrics(config.metrics.address.empty() ? nullptr : std::make_unique<Metrics>()),
       services{config,
-               net::system_clock(),
+               clock,
                net::system_random(),
                io,
                local,
@@ -204,6 +211,7 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
       dispatcher(services) {
   database->stream().on_advance([this](storage::StreamPosition position) { notifier.advance_to(position); });
   notifier.advance_to(database->stream().current());
+  if (steering) federation::bound_backoff([this] { return steering->backoff_max_ms(); });
 }
 
 Result<void> Server::Impl::listen(std::vector<net::Listener> listeners) {
@@ -276,6 +284,7 @@ void Server::Impl::stop(std::chrono::milliseconds grace) {
     pipeline.reset();
     turns.stop();
     io.stop();  // after this no callback touches a store
+    federation::bound_backoff({});
     database.reset();
   });
 }
@@ -284,7 +293,7 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Server::~Server() { stop(std::chrono::milliseconds(0)); }
 
-Result<std::unique_ptr<Server>> Server::start(Config config) {
+Result<std::unique_ptr<Server>> Server::start(Config config, const std::string& steering_file) {
   auto listeners = listeners_of(config);
   if (!listeners) return tl::make_unexpected(listeners.error());
   if (auto made = make_folder(config.data_folder); !made) return tl::make_unexpected(made.error());
@@ -292,8 +301,14 @@ Result<std::unique_ptr<Server>> Server::start(Config config) {
   if (!database) return tl::make_unexpected(database.error());
   auto key = read_or_create_signing_key(config.signing_key_file, net::system_random());
   if (!key) return tl::make_unexpected(key.error());
-  std::unique_ptr<Server> server(
-      new Server(std::make_unique<Impl>(std::move(config), std::move(*database), std::move(*key))));
+  std::unique_ptr<Steering> steering;
+  if (!steering_file.empty()) {
+    auto opened = Steering::open(steering_file);
+    if (!opened) return tl::make_unexpected(opened.error());
+    steering = std::move(*opened);
+  }
+  std::unique_ptr<Server> server(new Server(
+      std::make_unique<Impl>(std::move(config), std::move(*database), std::move(*key), std::move(steering))));
   if (auto listening = server->impl_->listen(std::move(*listeners)); !listening) {
     return tl::make_unexpected(listening.error());
   }

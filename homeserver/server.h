@@ -16,7 +16,8 @@ class Server {
   // Opens the data folder, reads or makes the signing key, listens, and takes up what was owed to others. The ports in
   // use are then in `data_folder`/listeners.json: {"pid": N, "listeners": [{"address", "port", "tls"}], "metrics":
   // {"address", "port"}}. Errors: storage, invalid_param, with what to mend.
-  static Result<std::unique_ptr<Server>> start(Config config);
+  // `steering_file` is for experiments (steering.h); empty: none.
+  static Result<std::unique_ptr<Server>> start(Config config, const std::string& steering_file = {});
   ~Server();  // stop()
 
   std::uint16_t port(std::size_t listener) const;

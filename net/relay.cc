@@ -1,18 +1,16 @@
 #include "net/relay.h"
 
-#include <array>
 #include <atomic>
 #include <mutex>
-#include <set>
-#include <unordered_set>
+#include <unordered_map>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
-#include <boost/asio/write.hpp>
 
 #include "net/io_impl.h"
+#include "net/relay_flow_impl.h"
 
 namespace skerry::net {
 
@@ -22,8 +20,6 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::size_t buffer_bytes = 16 * 1'024;  // per direction
-
 // Closes with RST: what is under way is lost, and the peer sees a reset, not an end.
 void reset(tcp::socket& socket) {
   error_code ignored;
@@ -31,82 +27,143 @@ void reset(tcp::socket& socket) {
   socket.close(ignored);
 }
 
-struct Counters {
-  std::atomic<std::uint64_t> accepted = 0;
-  std::atomic<std::uint64_t> refused_by_cut = 0;
-  std::atomic<std::uint64_t> bytes = 0;
-};
-
 class Link;
 
 struct Shared {
-  Counters counters;
-  std::mutex mutex;
-  bool cut = false;
-  std::set<std::string> cut_sources;
-  std::unordered_set<Link*> links;
+  explicit Shared(TcpRelay::Policy rules) : policy(std::move(rules)) {}
 
-  bool is_cut(const std::string& source) const { return cut || cut_sources.contains(source); }
+  const TcpRelay::Policy policy;
+  ConnectionRules::Place target;  // set before there is a link
+  std::atomic<std::uint64_t> accepted = 0;
+  std::atomic<std::uint64_t> bytes = 0;
+  std::mutex mutex;
+  bool closed = false;
+  std::unordered_map<Link*, std::shared_ptr<Link>> links;  // each until it ends
 };
 
 // One spliced connection. Everything runs on one strand.
 class Link : public std::enable_shared_from_this<Link> {
  public:
   Link(tcp::socket from, std::string source, std::shared_ptr<Shared> shared)
-      : a_(std::move(from)), b_(a_.get_executor()), source_(std::move(source)), shared_(std::move(shared)) {}
-  ~Link() {
-    std::scoped_lock lock(shared_->mutex);
-    shared_->links.erase(this);
-  }
+      : a_(std::move(from)),
+        b_(a_.get_executor()),
+        to_target_(a_, b_),
+        from_target_(b_, a_),
+        source_(std::move(source)),
+        shared_(std::move(shared)) {}
 
   const std::string& source() const { return source_; }
 
-  void start(const tcp::endpoint& target) {
-    error_code ignored;
-    a_.set_option(tcp::no_delay(true), ignored);
-    b_.async_connect(target, [self = shared_from_this()](error_code error) {
-      if (error) return self->reset_both();
-      error_code unimportant;
-      self->b_.set_option(tcp::no_delay(true), unimportant);
-      self->pump(self->a_, self->b_, self->a_to_b_);
-      self->pump(self->b_, self->a_, self->b_to_a_);
+  // The policy is asked only now that reconsider() finds this link: no change passes it by.
+  void start() {
+    asio::post(a_.get_executor(), [self = shared_from_this()] {
+      if (self->state_ == State::arrived) self->follow(self->shared_->policy(self->source_));
     });
   }
-
-  void cut() {
+  void reconsider() {
+    asio::post(a_.get_executor(), [self = shared_from_this()] {
+      if (self->a_.is_open()) self->follow(self->shared_->policy(self->source_));
+    });
+  }
+  void reset_soon() {
     asio::post(a_.get_executor(), [self = shared_from_this()] { self->reset_both(); });
   }
 
  private:
-  using Buffer = std::array<char, buffer_bytes>;
+  using Fate = ConnectionRules::Fate;
+  enum class State {
+    arrived,
+    doomed,  // waits for its first bytes, to be reset
+    placed,  // connected, or about to be
+  };
 
-  void pump(tcp::socket& from, tcp::socket& to, Buffer& buffer) {
-    from.async_read_some(asio::buffer(buffer),
-                         [self = shared_from_this(), &from, &to, &buffer](error_code error, std::size_t size) {
-                           if (error == asio::error::eof) {  // a half-close goes on as one
-                             error_code ignored;
-                             to.shutdown(tcp::socket::shutdown_send, ignored);
-                             return;
-                           }
-                           if (error) return self->reset_both();
-                           self->shared_->counters.bytes += size;
-                           asio::async_write(to, asio::buffer(buffer.data(), size),
-                                             [self, &from, &to, &buffer](error_code failure, std::size_t) {
-                                               if (failure) return self->reset_both();
-                                               self->pump(from, to, buffer);
-                                             });
-                         });
+  void follow(ConnectionRules rules) {
+    const auto place = rules.instead.value_or(shared_->target);
+    if (rules.fate == Fate::pass && (state_ != State::placed || place == place_)) {
+      if (state_ == State::placed) return update(std::move(rules));
+      if (rules.instead) count(rules);
+      return connect(place, std::move(rules));
+    }
+    if (rules.fate == Fate::reset && state_ == State::arrived) return wait_for_bytes();
+    if (rules.fate == Fate::reset && state_ == State::doomed) return;
+    count(rules);
+    reset_both();
+  }
+
+  static void count(const ConnectionRules& rules) {
+    for (const auto& tally : rules.tallies) ++tally->connections;
+  }
+
+  void wait_for_bytes() {
+    state_ = State::doomed;
+    a_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](error_code error) {
+      if (error || self->state_ != State::doomed) return;
+      count(self->shared_->policy(self->source_));
+      self->reset_both();
+    });
+  }
+
+  void connect(const ConnectionRules::Place& place, ConnectionRules rules) {
+    state_ = State::placed;
+    place_ = place;
+    rules_ = std::move(rules);
+    error_code error;
+    a_.set_option(tcp::no_delay(true), error);
+    const auto address = asio::ip::make_address(place.address, error);
+    if (error) return reset_both();
+    b_.async_connect(tcp::endpoint(address, place.port), [self = shared_from_this()](error_code failure) {
+      if (failure || !self->a_.is_open()) return self->reset_both();
+      error_code ignored;
+      self->b_.set_option(tcp::no_delay(true), ignored);
+      self->connected_ = true;
+      self->to_target_.start(self, self->owner(), std::move(self->rules_.to_target));
+      self->from_target_.start(self, self->owner(), std::move(self->rules_.from_target));
+    });
+  }
+
+  void update(ConnectionRules rules) {
+    if (!connected_) {
+      rules_ = std::move(rules);
+      return;
+    }
+    to_target_.update(std::move(rules.to_target));
+    if (a_.is_open()) from_target_.update(std::move(rules.from_target));
+    settle();
+  }
+
+  Flow::Owner owner() {
+    return {[this] { reset_both(); }, [this] { settle(); }, &shared_->bytes};
+  }
+
+  void settle() {
+    if (to_target_.done() && from_target_.done()) return forget();
+    // Both sides have closed: there is nobody left to whom anything that is held could be of use.
+    const bool held = to_target_.stalled() || from_target_.stalled();
+    if (held && to_target_.ended() && from_target_.ended()) reset_both();
+  }
+
+  void forget() {
+    std::scoped_lock lock(shared_->mutex);
+    shared_->links.erase(this);
   }
 
   void reset_both() {
+    state_ = State::placed;
+    to_target_.stop();
+    from_target_.stop();
     if (a_.is_open()) reset(a_);
     if (b_.is_open()) reset(b_);
+    forget();
   }
 
   tcp::socket a_;
   tcp::socket b_;
-  Buffer a_to_b_{};
-  Buffer b_to_a_{};
+  Flow to_target_;
+  Flow from_target_;
+  State state_ = State::arrived;
+  bool connected_ = false;
+  ConnectionRules rules_;  // until it is connected
+  ConnectionRules::Place place_;
   const std::string source_;
   std::shared_ptr<Shared> shared_;
 };
@@ -123,7 +180,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
                     std::uint16_t target_port) {
     error_code error;
     const auto address = asio::ip::make_address(listen_address, error);
-    const auto target = error ? address : asio::ip::make_address(target_address, error);
+    if (!error) (void)asio::ip::make_address(target_address, error);
     const tcp::endpoint endpoint(address, listen_port);
     if (!error) acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
@@ -133,7 +190,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
       return fail(ErrorCode::storage,
                   "cannot relay from " + listen_address + ":" + std::to_string(listen_port) + ": " + error.message());
     }
-    target_ = tcp::endpoint(target, target_port);
+    shared_->target = {target_address, target_port};
     return {};
   }
 
@@ -174,25 +231,20 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     error_code error;
     const auto peer = socket.remote_endpoint(error);
     if (error) return;
-    const std::string source = peer.address().to_string();
-    ++shared_->counters.accepted;
+    ++shared_->accepted;
     std::shared_ptr<Link> link;
     {
       std::scoped_lock lock(shared_->mutex);
-      if (shared_->is_cut(source)) {
-        ++shared_->counters.refused_by_cut;
-        return reset(socket);
-      }
-      link = std::make_shared<Link>(std::move(socket), source, shared_);
-      shared_->links.insert(link.get());
+      if (shared_->closed) return reset(socket);
+      link = std::make_shared<Link>(std::move(socket), peer.address().to_string(), shared_);
+      shared_->links.emplace(link.get(), link);
     }
-    link->start(target_);
+    link->start();
   }
 
   asio::io_context& context_;
   tcp::acceptor acceptor_;
   asio::steady_timer retry_;
-  tcp::endpoint target_;
   std::shared_ptr<Shared> shared_;
 };
 
@@ -202,45 +254,35 @@ class Relay final : public TcpRelay {
       : shared_(std::move(shared)), acceptor_(std::move(acceptor)), port_(acceptor_->port()) {}
   ~Relay() override {
     acceptor_->close();
-    set_cut(true);
-  }
-
-  void set_cut(bool cut) override {
-    std::vector<std::shared_ptr<Link>> ended;  // destroyed after the lock is released
-    std::scoped_lock lock(shared_->mutex);
-    shared_->cut = cut;
-    end_cut_links(ended);
-  }
-
-  void set_cut_source(const std::string& address, bool cut) override {
-    std::vector<std::shared_ptr<Link>> ended;
-    std::scoped_lock lock(shared_->mutex);
-    if (cut) {
-      shared_->cut_sources.insert(address);
-    } else {
-      shared_->cut_sources.erase(address);
+    std::unordered_map<Link*, std::shared_ptr<Link>> links;
+    {
+      std::scoped_lock lock(shared_->mutex);
+      shared_->closed = true;
+      links.swap(shared_->links);  // they own what owns them
     }
-    end_cut_links(ended);
+    for (const auto& [key, link] : links) link->reset_soon();
   }
 
+  void reconsider() override {
+    for (const auto& link : open_links()) link->reconsider();
+  }
+
+  void reset_open(const std::function<bool(const std::string&)>& whose) override {
+    for (const auto& link : open_links()) {
+      if (whose(link->source())) link->reset_soon();
+    }
+  }
+
+  std::uint64_t accepted() const override { return shared_->accepted; }
+  std::uint64_t bytes() const override { return shared_->bytes; }
   std::uint16_t port() const override { return port_; }
 
-  RelayCounters counters() const override {
-    return {shared_->counters.accepted, shared_->counters.refused_by_cut, shared_->counters.bytes};
-  }
-
  private:
-  // REQUIRES: the mutex is held.
-  void end_cut_links(std::vector<std::shared_ptr<Link>>& ended) {
-    for (Link* link : shared_->links) {
-      auto alive = link->weak_from_this().lock();
-      if (!alive) continue;
-      if (shared_->is_cut(link->source())) {
-        ++shared_->counters.refused_by_cut;
-        alive->cut();
-      }
-      ended.push_back(std::move(alive));
-    }
+  std::vector<std::shared_ptr<Link>> open_links() {
+    std::vector<std::shared_ptr<Link>> links;
+    std::scoped_lock lock(shared_->mutex);
+    for (const auto& [key, link] : shared_->links) links.push_back(link);
+    return links;
   }
 
   std::shared_ptr<Shared> shared_;
@@ -251,8 +293,9 @@ class Relay final : public TcpRelay {
 }  // namespace
 
 Result<std::unique_ptr<TcpRelay>> TcpRelay::start(Io& io, const std::string& listen_address, std::uint16_t listen_port,
-                                                  const std::string& target_address, std::uint16_t target_port) {
-  auto shared = std::make_shared<Shared>();
+                                                  const std::string& target_address, std::uint16_t target_port,
+                                                  Policy policy) {
+  auto shared = std::make_shared<Shared>(std::move(policy));
   auto acceptor = std::make_shared<Acceptor>(io.impl().context, shared);
   if (auto opened = acceptor->open(listen_address, listen_port, target_address, target_port); !opened) {
     return tl::make_unexpected(opened.error());

@@ -21,6 +21,23 @@ constexpr const char* footer =
     "Users are written alice@alpha.test or @alice:alpha.test.\n"
     "Exit status: 0 done; 1 failed, with the reason on stderr; 2 wrong usage.\n";
 
+constexpr const char* link_footer =
+    "\nServers are named as alpha.test, or alpha; `clients` are all that are no servers. Both ways are meant, or with\n"
+    "--one-way only the first: the connections that A opens to B, and the bytes that go from A to B.\n"
+    "  skerry link alpha bravo --latency 200 --jitter 50\n"
+    "  skerry link alpha clients --rate 140\n"
+    "  skerry link alpha bravo --down --one-way\n"
+    "  skerry link alpha bravo --up\n"
+    "A link is as it was set last. `skerry faults` shows what is in force, `skerry heal` ends it.\n";
+
+constexpr const char* partition_footer =
+    "\nServers in a group reach each other, but nobody in another group. Who is not named reaches all. `clients` may "
+    "be\n"
+    "in a group, and `others` are all that are not named, clients too. There is one partition at a time.\n"
+    "  skerry partition alpha,bravo / charlie,delta\n"
+    "  skerry partition alpha / bravo,clients / charlie\n"
+    "  skerry partition alpha / others      is what `skerry block alpha` does\n";
+
 constexpr const char* client_footer =
     "\nEverything behind `client` goes to skerry-client as it stands, with this sandbox's sessions, authority and "
     "servers:\n"
@@ -51,6 +68,8 @@ class Parser {
     app_.require_subcommand(1);
     add_world_commands();
     add_server_commands();
+    add_link_commands();
+    add_fault_commands();
     add_people_commands();
     add_exec_command();
     add_doctor_command();
@@ -105,7 +124,7 @@ class Parser {
     up->add_option("--servers", args_.servers, "How many: 3 in a new sandbox, else as many as the last time")
         ->check(CLI::Range(std::size_t{1}, max_servers))
         ->type_name("N");
-    up->add_flag("--direct", args_.direct, "Without the gateway, and so without block");
+    up->add_flag("--direct", args_.direct, "Without the gateway, and so without faults of the network");
     command_with_json("status", "Show the servers: addresses, processes, memory, state");
     command("down", "Stop everything; the data stays");
     command("reset", "Stop everything and remove the data, the client sessions, the authority and the snapshots");
@@ -120,10 +139,88 @@ class Parser {
     add("start", "Start a server that ended, and return when it answers");
     add("block", "Cut a server from everyone, its own clients too; its process lives on");
     add("unblock", "Let a blocked server be reached again");
+    add("freeze", "Stop a server's process without ending it (SIGSTOP): it takes connections, and is silent");
+    add("thaw", "Let a frozen server go on");
     auto* logs = command("logs", "Show what a server wrote to its log");
     logs->add_option("server", args_.name, "As alpha.test, or supervisor")->required();
     logs->add_option("--lines", args_.lines, "How many of the last lines")->capture_default_str();
     logs->add_flag("-f,--follow", args_.follow, "Go on as more is written");
+  }
+
+  void add_link_commands() {
+    CLI::App* link = command_with_json("link", "Make the network between two servers, or a server and clients, bad");
+    link->footer(link_footer);
+    link->add_option("a", args_.from, "As alpha.test, alpha or clients")->required();
+    link->add_option("b", args_.to, "The same")->required();
+    link->add_flag("--one-way", args_.one_way, "Only from A to B");
+    add_link_modes(*link->add_option_group("What becomes of connections")->require_option(0, 1));
+    add_link_weaknesses(*link->add_option_group("What becomes of bytes"));
+    link->callback([this, link] {
+      if (args_.link.whole() && link->count("--up") == 0) throw CLI::RequiredError("what is to become of it,");
+    });
+    CLI::App* partition = command_with_json("partition", "Split the network into groups that do not reach each other");
+    partition->footer(partition_footer);
+    partition->add_option("groups", args_.group_words, "Servers with commas between them, groups with / between them")
+        ->required()
+        ->type_name("A,B / C,D");
+  }
+
+  void add_link_modes(CLI::App& link) {
+    const auto add = [&](const char* flag, LinkMode mode, const char* text) {
+      link.add_flag_callback(flag, [this, mode] { args_.link.mode = mode; }, text);
+    };
+    add("--up", LinkMode::up, "Nothing is wrong any more");
+    add("--down", LinkMode::down, "Reset: open ones at once, new ones on arrival");
+    add("--reset", LinkMode::reset, "Reset: open ones at once, new ones with their first bytes");
+    add("--stall", LinkMode::stall, "Nothing goes through any more, and nobody is told");
+    add("--expired-cert", LinkMode::expired_cert, "The gateway ends TLS with a certificate that expired");
+    add("--wrong-cert", LinkMode::wrong_cert, "With one that bears another name");
+    add("--untrusted-cert", LinkMode::untrusted_cert, "With one that an unknown authority signed");
+    link.add_option_function<int>(
+            "--http",
+            [this](int status) {
+              args_.link.mode = LinkMode::http;
+              args_.link.http_status = status;
+            },
+            "The gateway answers every request with this status")
+        ->check(CLI::Range(400, 599))
+        ->type_name("STATUS");
+  }
+
+  void add_link_weaknesses(CLI::App& link) {
+    const auto add = [&](const char* option, auto set, const char* type, const char* text) {
+      link.add_option_function<std::int64_t>(option, set, text)->check(CLI::NonNegativeNumber)->type_name(type);
+    };
+    add(
+        "--latency", [this](std::int64_t ms) { args_.link.latency = std::chrono::milliseconds(ms); }, "MS",
+        "Late by so much, each way");
+    add(
+        "--jitter", [this](std::int64_t ms) { args_.link.jitter = std::chrono::milliseconds(ms); }, "MS",
+        "And by up to so much more, at random; in order");
+    add(
+        "--rate", [this](std::int64_t kbit) { args_.link.rate_kbit = kbit; }, "KBIT",
+        "At most so many kbit/s on each connection, each way");
+  }
+
+  void add_fault_commands() {
+    CLI::App* clock = command_with_json("clock", "Set a server's clock wrong; +0s ends that");
+    clock->add_option("server", args_.name, "As alpha.test, or alpha")->required();
+    clock->add_option("offset", args_.duration, "+1h, -90s, 250ms, +1d12h")->required()->type_name("OFFSET");
+    CLI::App* backoff = command_with_json("backoff", "Bound how long servers rest before they try one again");
+    backoff->add_option("--max", args_.duration, "2s, 10m")->required()->type_name("TIME");
+    CLI::App* dns = command_with_json("dns", "Let the DNS answer wrong about a server; servers look it up anew");
+    dns->add_option("server", args_.name, "As alpha.test, or alpha")->required();
+    CLI::App* answer = dns->add_option_group("What is answered")->require_option(1);
+    const auto add_answer = [&](const char* flag, const char* value, const char* text) {
+      answer->add_flag_callback(flag, [this, value] { args_.dns_answer = value; }, text);
+    };
+    add_answer("--nxdomain", "nxdomain", "There is no such name");
+    add_answer("--timeout", "timeout", "Nothing");
+    answer->add_option("--answer", args_.dns_answer, "Another address")->type_name("ADDR");
+    add_answer("--right", "right", "What is right: the fault ends");
+    command_with_json("faults", "Show the faults in force, and how often each took hold");
+    command_with_json("heal", "End all faults, or those of some kinds")
+        ->add_option("kinds", args_.names, "link partition block freeze clock dns backoff");
   }
 
   void add_people_commands() {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "sandbox/world/fault.h"
+
 namespace skerry::sandbox {
 
 struct Arguments {
@@ -18,7 +20,7 @@ struct Arguments {
   bool direct = false;                 // up, supervise
   bool cheap_passwords = false;        // supervise
 
-  std::vector<std::string> names;  // kill, start, block, unblock: servers
+  std::vector<std::string> names;  // kill, start, block, unblock, freeze, thaw: servers; heal: kinds of faults
   std::string name;                // logs: a server or "supervisor"
   std::size_t lines = 40;          // logs
   bool follow = false;             // logs
@@ -40,6 +42,14 @@ struct Arguments {
 
   std::string file;                   // seed, scenario
   std::optional<std::uint64_t> seed;  // seed, scenario run
+
+  std::string from;                        // link
+  std::string to;                          // link
+  bool one_way = false;                    // link
+  LinkSettings link;                       // link
+  std::string duration;                    // clock, backoff
+  std::string dns_answer;                  // dns
+  std::vector<std::string> group_words;    // partition, as the shell split them
 
   std::string target;  // bench; its groups are `names`
   bool quick = false;  // bench

@@ -16,7 +16,17 @@ Result<void> kill_command(const Arguments& args);
 Result<void> start_command(const Arguments& args);
 Result<void> block_command(const Arguments& args);
 Result<void> unblock_command(const Arguments& args);
+Result<void> freeze_command(const Arguments& args);
+Result<void> thaw_command(const Arguments& args);
 Result<void> logs_command(const Arguments& args);
+// cli/fault_commands.cc
+Result<void> link_command(const Arguments& args);
+Result<void> partition_command(const Arguments& args);
+Result<void> clock_command(const Arguments& args);
+Result<void> backoff_command(const Arguments& args);
+Result<void> dns_command(const Arguments& args);
+Result<void> faults_command(const Arguments& args);
+Result<void> heal_command(const Arguments& args);
 // cli/people_commands.cc
 Result<void> chat_command(const Arguments& args);
 Result<void> register_command(const Arguments& args);

@@ -1,4 +1,4 @@
-// kill, start, block, unblock, logs.
+// kill, start, block, unblock, freeze, thaw, logs.
 #include <chrono>
 #include <fstream>
 #include <iostream>
@@ -45,7 +45,7 @@ Result<void> for_each_server(const Arguments& args, const std::string& op) {
   if (op == "start") {
     std::vector<std::string> reachable;
     for (const std::string& name : *names) {
-      if (status->server(name).state != ServerState::blocked) reachable.push_back(name);
+      if (status->server(name).reachable) reachable.push_back(name);
     }
     catch_interrupts();
     if (auto answering = wait_until_answering(folder, *controller, reachable); !answering) return answering;
@@ -54,7 +54,8 @@ Result<void> for_each_server(const Arguments& args, const std::string& op) {
   }
   for (const std::string& name : *names) {
     const ServerStatus& server = status->server(name);
-    if (!args.json) std::cout << name << " is " << to_text(server.state) << "\n";
+    const std::string state = op == "freeze" ? "frozen" : to_text(server.state);
+    if (!args.json) std::cout << name << " is " << state << "\n";
   }
   if (args.json) std::cout << dump(public_json(*status)) << "\n";
   return {};
@@ -79,6 +80,8 @@ Result<void> kill_command(const Arguments& args) { return for_each_server(args, 
 Result<void> start_command(const Arguments& args) { return for_each_server(args, "start"); }
 Result<void> block_command(const Arguments& args) { return for_each_server(args, "block"); }
 Result<void> unblock_command(const Arguments& args) { return for_each_server(args, "unblock"); }
+Result<void> freeze_command(const Arguments& args) { return for_each_server(args, "freeze"); }
+Result<void> thaw_command(const Arguments& args) { return for_each_server(args, "thaw"); }
 
 Result<void> logs_command(const Arguments& args) {
   const Folder folder = choose_folder(args.dir);

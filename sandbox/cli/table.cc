@@ -8,13 +8,30 @@ namespace skerry::sandbox {
 
 namespace {
 
-using Row = std::array<std::string, 6>;
+using Row = std::vector<std::string>;
 constexpr std::size_t gap = 2;
 
 std::string number(const char* format, double value) {
   std::array<char, 64> text;
   std::snprintf(text.data(), text.size(), format, value);
   return text.data();
+}
+
+// Columns as wide as they have to be; all rows are as long as the first.
+std::string table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      text += row[i];
+      if (i + 1 < row.size()) text.append(widths[i] + gap - row[i].size(), ' ');
+    }
+    text += '\n';
+  }
+  return text;
 }
 
 }  // namespace
@@ -30,19 +47,17 @@ std::string server_table(const SandboxStatus& status) {
                     server.pid ? std::to_string(*server.pid) : "-",
                     server.pid ? megabytes_text(server.memory_bytes) : "-", to_text(server.state)});
   }
-  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  return table(rows);
+}
+
+std::string fault_table(const std::vector<Fault>& faults) {
+  std::vector<Row> rows = {{"KIND", "WHO", "WHAT", "HITS", "BYTES"}};
+  for (const Fault& fault : faults) {
+    const std::string what = fault.what();
+    rows.push_back({to_text(fault.kind), fault.whom(), what.empty() ? "-" : what, std::to_string(fault.hits),
+                    fault.bytes > 0 ? std::to_string(fault.bytes) : "-"});
   }
-  std::string text;
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      text += row[i];
-      if (i + 1 < row.size()) text.append(widths[i] + gap - row[i].size(), ' ');
-    }
-    text += '\n';
-  }
-  return text;
+  return table(rows);
 }
 
 }  // namespace skerry::sandbox

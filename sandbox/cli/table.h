@@ -14,5 +14,7 @@ std::string milliseconds_text(std::chrono::duration<double> time);  // "42 ms"
 std::string megabytes_text(std::uint64_t bytes);                    // "14.2 MB", of 1,000,000 bytes
 // A line for each server under a line of headings.
 std::string server_table(const SandboxStatus& status);
+// The same for faults.
+std::string fault_table(const std::vector<Fault>& faults);
 
 }  // namespace skerry::sandbox

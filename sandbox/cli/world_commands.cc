@@ -19,7 +19,9 @@ void print(const SandboxStatus& status, const Folder& folder, bool json) {
     std::cout << dump(public_json(status)) << "\n";
     return;
   }
-  std::cout << server_table(status) << "\nDNS " << status.dns_address << ", authority " << status.ca_file
+  std::cout << server_table(status);
+  if (!status.faults.empty()) std::cout << "\nFaults in force:\n" << fault_table(status.faults);
+  std::cout << "\nDNS " << status.dns_address << ", authority " << status.ca_file
             << "\nAll of this for programs: " << folder.sandbox_json() << "\n";
 }
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int authority_days = 3'650;
 constexpr int certificate_days = 365;
+constexpr std::int64_t day_ms = 86'400'000;
 
 Result<net::CertificateAuthority> load_or_create(const Folder& folder) {
   const auto certificate = read_file(folder.ca_file());
@@ -44,6 +45,19 @@ Result<void> write_certificates(const Folder& folder, const Plan& plan) {
     }
   }
   return {};
+}
+
+Result<net::TlsIdentity> issue_for_gateway(const Folder& folder, const ServerPlan& server, LinkMode mode) {
+  const std::int64_t now_ms = net::system_clock().now_ms();
+  auto authority = mode == LinkMode::untrusted_cert
+                       ? net::CertificateAuthority::create("An authority that nobody trusts", now_ms, 1)
+                       : load_or_create(folder);
+  if (!authority) return tl::make_unexpected(authority.error());
+  if (mode == LinkMode::wrong_cert) return authority->issue({"another.test"}, {}, now_ms, certificate_days);
+  const std::vector<std::string> names = {server.name, "localhost"};
+  const std::vector<std::string> addresses = {server.own, server.gateway};
+  if (mode != LinkMode::expired_cert) return authority->issue(names, addresses, now_ms, certificate_days);
+  return authority->issue(names, addresses, now_ms - 2 * day_ms, 1);  // it ended a day ago
 }
 
 }  // namespace skerry::sandbox

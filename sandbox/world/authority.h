@@ -1,6 +1,8 @@
 // The sandbox's certificate authority: made once, kept in its folder, trusted by all its servers and by nobody else.
 #pragma once
 
+#include "net/tls.h"
+#include "sandbox/world/fault.h"
 #include "sandbox/world/plan.h"
 
 namespace skerry::sandbox {
@@ -9,5 +11,9 @@ namespace skerry::sandbox {
 // and localhost. They are made anew at each start; the authority stays, so that clients who were told to trust it keep
 // working. Errors: storage, internal.
 Result<void> write_certificates(const Folder& folder, const Plan& plan);
+
+// What the gateway shows where it ends TLS in a server's place: as this mode of a link has it, else a good certificate.
+// Nothing is written. Errors: storage, internal.
+Result<net::TlsIdentity> issue_for_gateway(const Folder& folder, const ServerPlan& server, LinkMode mode);
 
 }  // namespace skerry::sandbox

@@ -204,7 +204,7 @@ Result<Sandbox> find(const UpOptions& options, Controller& controller) {
         return tl::make_unexpected(started.error());
       }
     }
-    if (server.state != ServerState::blocked) expected.push_back(server.name);
+    if (server.reachable) expected.push_back(server.name);
   }
   if (auto answering = wait_until_answering(options.folder, controller, expected); !answering) {
     return tl::make_unexpected(answering.error());

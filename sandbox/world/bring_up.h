@@ -23,7 +23,7 @@ struct Sandbox {
   Descriptor tie;      // of a tied one: closing it ends the sandbox
 };
 
-// Returns when every server that is not blocked answers its clients and other servers; servers of a sandbox that was
+// Returns when every server that no fault keeps from it answers its clients and other servers; servers of a sandbox that was
 // found are started where they had ended. On any error, and when interrupted(), what this call started is gone again.
 // Errors: storage, timeout, cancelled, with what to look at.
 Result<Sandbox> bring_up(const UpOptions& options);

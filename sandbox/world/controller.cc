@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sandbox/world/fault_request.h"
 #include "sandbox/world/files.h"
 
 namespace skerry::sandbox {
@@ -55,6 +56,45 @@ Result<void> Controller::restore(const std::string& name) {
   return {};
 }
 
+Result<void> Controller::put(const std::vector<Fault>& faults) {
+  auto answer = ask({{"op", "fault"}, {"faults", faults_json(faults)}});
+  if (!answer) return tl::make_unexpected(answer.error());
+  return {};
+}
+
+Result<void> Controller::link(const std::string& from, const std::string& to, bool one_way,
+                              const LinkSettings& settings) {
+  const auto faults = link_faults(from, to, one_way, settings);
+  return faults ? put(*faults) : tl::make_unexpected(faults.error());
+}
+
+Result<void> Controller::partition(const std::vector<std::vector<std::string>>& groups) {
+  Fault fault;
+  fault.kind = FaultKind::partition;
+  fault.groups = groups;
+  return put({fault});
+}
+
+Result<std::vector<Fault>> Controller::faults() {
+  auto answer = ask({{"op", "faults"}});
+  if (!answer) return tl::make_unexpected(answer.error());
+  std::vector<Fault> faults;
+  for (const Json& each : answer->value("faults", Json::array())) {
+    auto fault = parse_fault(each);
+    if (!fault) return tl::make_unexpected(fault.error());
+    faults.push_back(std::move(*fault));
+  }
+  return faults;
+}
+
+Result<void> Controller::heal(std::optional<FaultKind> kind) {
+  Json request = {{"op", "heal"}};
+  if (kind) request["kind"] = to_text(*kind);
+  auto answer = ask(request);
+  if (!answer) return tl::make_unexpected(answer.error());
+  return {};
+}
+
 // The last that is heard of the supervisor is that its end of the socket is closed: by its exit.
 Result<void> Controller::down() {
   if (auto sent = channel_.send({{"op", "down"}}); !sent) return {};
@@ -79,6 +119,7 @@ Result<SandboxStatus> last_status(const Folder& folder) {
     server.pid.reset();
     server.memory_bytes = 0;
   }
+  status->faults.clear();
   return status;
 }
 

@@ -1,7 +1,9 @@
 // A sandbox that is up, as those see it who steer it through its control socket.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "sandbox/world/layout.h"
 #include "sandbox/world/line_channel.h"
@@ -15,12 +17,23 @@ class Controller {
   static Result<Controller> connect(const Folder& folder);
 
   Result<SandboxStatus> status();
-  // "kill", "start", "block" or "unblock", and a server by name. Errors: invalid_param with the supervisor's words,
-  // unreachable, timeout.
+  // "kill", "start", "block", "unblock", "freeze" or "thaw", and a server by name. Errors: invalid_param with the
+  // supervisor's words, unreachable, timeout.
   Result<void> command(const std::string& op, const std::string& server);
   // Keep the sandbox's state under a name, and go back to it (world/snapshot.h). Errors: as command().
   Result<void> snapshot(const std::string& name, bool replace);
   Result<void> restore(const std::string& name);
+  // Puts faults into force, all or none; servers may be named by their first label. When it returns, open connections
+  // are being dealt with as the faults say. One of the same key (Fault::key) is replaced. Errors: as command().
+  Result<void> put(const std::vector<Fault>& faults);
+  // A link between two parties, both ways or only from the one to the other (see link_faults).
+  Result<void> link(const std::string& from, const std::string& to, bool one_way, const LinkSettings& settings);
+  // Parties that reach each other within their groups, and no other group.
+  Result<void> partition(const std::vector<std::vector<std::string>>& groups);
+  // What is in force, and how often it took hold.
+  Result<std::vector<Fault>> faults();
+  // Ends all faults, or those of one kind.
+  Result<void> heal(std::optional<FaultKind> kind = std::nullopt);
   // Returns when the supervisor has ended, with everything it ran.
   Result<void> down();
 

@@ -115,9 +115,15 @@ std::string start_of_authority(const Zone& zone) {
   return out;
 }
 
+// The server that a name belongs to: labels of services begin with '_' (RFC 2782).
+std::string server_of(std::string_view name) {
+  while (name.starts_with('_') && name.find('.') != std::string_view::npos) name.remove_prefix(name.find('.') + 1);
+  return std::string(name);
+}
+
 }  // namespace
 
-std::optional<std::string> answer_dns_query(std::string_view query, const Zone& zone) {
+std::optional<std::string> answer_dns_query(std::string_view query, const Zone& zone, const NameJudge& judge) {
   if (query.size() < header_bytes || query.size() > dns_query_bytes) return std::nullopt;
   const auto flags = static_cast<std::uint8_t>(query[2]);
   if ((flags & response_bit) != 0) return std::nullopt;
@@ -127,12 +133,18 @@ std::optional<std::string> answer_dns_query(std::string_view query, const Zone& 
   if (question->klass != class_in && question->klass != class_any) {
     return message(query, Code::refused, question->bytes, {}, false);
   }
+  const NameVerdict verdict = judge ? judge(server_of(question->name)) : NameVerdict{};
+  if (verdict.answer == NameVerdict::Answer::none) return std::nullopt;
+  if (verdict.answer == NameVerdict::Answer::no_such_name) {
+    return message(query, Code::no_such_name, question->bytes, start_of_authority(zone), true);
+  }
   const auto address = zone.addresses.find(question->name);
   const auto service = zone.services.find(question->name);
   const bool any = question->type == type_any;
   std::string record(question_pointer, sizeof question_pointer);
   if (address != zone.addresses.end() && (any || question->type == type_a)) {
-    const auto& bytes = address->second;
+    const bool other = verdict.answer == NameVerdict::Answer::other;
+    const auto& bytes = other ? verdict.address : address->second;
     put_record(record, type_a, std::string(bytes.begin(), bytes.end()));
     return message(query, Code::no_error, question->bytes, record, false);
   }

@@ -30,14 +30,16 @@ struct DnsServer::Connection {
   Steady::time_point expires;
 };
 
-Result<std::unique_ptr<DnsServer>> DnsServer::start(const std::string& address, Zone zone) {
+Result<std::unique_ptr<DnsServer>> DnsServer::start(const std::string& address, Zone zone,
+                                                    NameJudge judge) {
   auto sockets = listen_udp_tcp(address, {53, 5353, 0});
   if (!sockets) return tl::make_unexpected(sockets.error());
-  return std::unique_ptr<DnsServer>(new DnsServer(std::move(*sockets), std::move(zone)));
+  return std::unique_ptr<DnsServer>(new DnsServer(std::move(*sockets), std::move(zone), std::move(judge)));
 }
 
-DnsServer::DnsServer(UdpTcp sockets, Zone zone)
+DnsServer::DnsServer(UdpTcp sockets, Zone zone, NameJudge judge)
     : zone_(std::move(zone)),
+      judge_(std::move(judge)),
       sockets_(std::move(sockets)),
       stop_(::eventfd(0, EFD_CLOEXEC)),
       thread_([this] { run(); }) {}
@@ -73,7 +75,7 @@ void DnsServer::answer_datagrams() {
     const ssize_t size =
         ::recvfrom(sockets_.udp.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&peer), &peer_size);
     if (size < 0) return;
-    const auto answer = answer_dns_query({buffer.data(), static_cast<std::size_t>(size)}, zone_);
+    const auto answer = answer_dns_query({buffer.data(), static_cast<std::size_t>(size)}, zone_, judge_);
     if (!answer) continue;
     ::sendto(sockets_.udp.get(), answer->data(), answer->size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&peer),
              peer_size);
@@ -99,7 +101,7 @@ bool DnsServer::serve(Connection& connection) const {
         static_cast<std::size_t>(static_cast<std::uint8_t>(received[0])) << 8 | static_cast<std::uint8_t>(received[1]);
     if (length > dns_query_bytes) return false;
     if (received.size() < prefix_bytes + length) break;
-    const auto answer = answer_dns_query(std::string_view(received).substr(prefix_bytes, length), zone_);
+    const auto answer = answer_dns_query(std::string_view(received).substr(prefix_bytes, length), zone_, judge_);
     if (!answer) return false;
     std::string framed;
     framed += static_cast<char>(answer->size() >> 8);

@@ -13,21 +13,23 @@ namespace skerry::sandbox {
 
 class DnsServer {
  public:
-  // Port 53 where that is permitted and free, else 5353, else any. Errors: storage.
-  static Result<std::unique_ptr<DnsServer>> start(const std::string& address, Zone zone);
+  // `judge` is asked on the thread of the server. Port 53 where that is permitted and free, else 5353, else any. Errors: storage.
+  static Result<std::unique_ptr<DnsServer>> start(const std::string& address, Zone zone,
+                                                  NameJudge judge = {});
   ~DnsServer();
 
   std::uint16_t port() const { return sockets_.port; }
 
  private:
   struct Connection;
-  DnsServer(UdpTcp sockets, Zone zone);
+  DnsServer(UdpTcp sockets, Zone zone, NameJudge judge);
   void run();
   void answer_datagrams();
   void accept_connections();
   bool serve(Connection& connection) const;
 
   const Zone zone_;
+  const NameJudge judge_;
   UdpTcp sockets_;
   Descriptor stop_;  // an eventfd
   std::vector<Connection> connections_;

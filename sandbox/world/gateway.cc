@@ -1,30 +1,66 @@
 #include "sandbox/world/gateway.h"
 
+#include <mutex>
+
 namespace skerry::sandbox {
 
-Result<std::unique_ptr<Gateway>> Gateway::start(net::Io& io, const Plan& plan) {
-  auto gateway = std::make_unique<Gateway>();
-  for (const ServerPlan& server : plan.servers) {
-    gateway->own_addresses_[server.name] = server.own;
-    for (const std::uint16_t port : {plan.ports.federation, plan.ports.client, plan.ports.https}) {
-      auto relay = net::TcpRelay::start(io, server.gateway, port, server.own, port);
-      if (!relay) return tl::make_unexpected(relay.error());
-      gateway->relays_[server.name].push_back(std::move(*relay));
-    }
+// Who speaks, by the address that a connection comes from: the servers bind theirs. Thread-safe.
+struct Gateway::Parties {
+  std::string at(const std::string& address) {
+    std::scoped_lock lock(mutex);
+    const auto found = names.find(address);
+    return found == names.end() ? clients_party : found->second;
   }
-  return gateway;
+
+  std::mutex mutex;
+  std::map<std::string, std::string> names;
+};
+
+Gateway::Gateway(net::Io& io, std::shared_ptr<const FaultBoard> faults, const Folder& folder)
+    : io_(io),
+      faults_(std::move(faults)),
+      stand_ins_(std::make_shared<StandIns>(io, folder)),
+      parties_(std::make_shared<Parties>()) {}
+
+Result<void> Gateway::add(const ServerPlan& server, const Ports& ports) {
+  {
+    std::scoped_lock lock(parties_->mutex);
+    parties_->names[server.own] = server.name;
+  }
+  servers_[server.name] = server;
+  for (const std::uint16_t port : {ports.federation, ports.client, ports.https}) {
+    const auto policy = [faults = faults_, stand_ins = std::weak_ptr(stand_ins_), parties = parties_,
+                         name = server.name, tls = port != ports.client](const std::string& source) {
+      LinkVerdict verdict = faults->judge_connection(parties->at(source), name);
+      const auto ready = verdict.stand_in ? stand_ins.lock() : nullptr;
+      if (ready) verdict.rules.instead = ready->place(name, *verdict.stand_in, tls);
+      return std::move(verdict.rules);
+    };
+    auto relay = net::TcpRelay::start(io_, server.gateway, port, server.own, port, policy);
+    if (!relay) return tl::make_unexpected(relay.error());
+    relays_[server.name].push_back(std::move(*relay));
+  }
+  return {};
 }
 
-void Gateway::set_blocked(const std::string& server, bool blocked) {
-  const std::string& address = own_addresses_.at(server);
+Result<void> Gateway::prepare(const Fault& fault) {
+  const auto server = servers_.find(fault.to);
+  if (fault.kind != FaultKind::link || server == servers_.end()) return {};
+  if (fault.link.mode < LinkMode::http) return {};
+  return stand_ins_->prepare(server->second, fault.link);
+}
+
+void Gateway::reconsider() {
   for (auto& [name, relays] : relays_) {
-    for (auto& relay : relays) {
-      if (name == server) {
-        relay->set_cut(blocked);
-      } else {
-        relay->set_cut_source(address, blocked);
-      }
-    }
+    for (auto& relay : relays) relay->reconsider();
+  }
+}
+
+void Gateway::reset_from_servers(const std::string& server) {
+  const auto found = relays_.find(server);
+  if (found == relays_.end()) return;
+  for (auto& relay : found->second) {
+    relay->reset_open([&](const std::string& source) { return parties_->at(source) != clients_party; });
   }
 }
 

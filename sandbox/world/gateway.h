@@ -1,28 +1,44 @@
-// The gateway: everybody reaches a server by an address of the gateway's, which splices TCP and can cut.
+// The gateway: everybody reaches a server by an address of the gateway's, which splices TCP as far as the faults in
+// force let it.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "net/io.h"
 #include "net/relay.h"
+#include "sandbox/world/fault_board.h"
 #include "sandbox/world/plan.h"
+#include "sandbox/world/stand_in.h"
 
 namespace skerry::sandbox {
 
 // Not thread-safe.
 class Gateway {
  public:
-  // Relays every port of every server of the plan. Errors: storage.
-  static Result<std::unique_ptr<Gateway>> start(net::Io& io, const Plan& plan);
+  Gateway(net::Io& io, std::shared_ptr<const FaultBoard> faults, const Folder& folder);
 
-  // Cut from everyone, both ways: connections to the server and those that it opened are reset at once, new ones on
-  // arrival, until it is unblocked. REQUIRES: a server of the plan.
-  void set_blocked(const std::string& server, bool blocked);
+  // Relays every port of a server from its gateway's address to its own; connections that come from its own address
+  // are known as its. At any time. Errors: storage.
+  Result<void> add(const ServerPlan& server, const Ports& ports);
+
+  // To be called before a fault is put on the board: makes ready what it needs. Errors: storage, internal.
+  Result<void> prepare(const Fault& fault);
+  // The faults changed: open connections follow them at once.
+  void reconsider();
+  // Resets the connections that other servers have open to this one: they have to look its name up again.
+  void reset_from_servers(const std::string& server);
 
  private:
-  std::map<std::string, std::string> own_addresses_;
+  struct Parties;
+
+  net::Io& io_;
+  const std::shared_ptr<const FaultBoard> faults_;
+  const std::shared_ptr<StandIns> stand_ins_;
+  const std::shared_ptr<Parties> parties_;
+  std::map<std::string, ServerPlan> servers_;
   std::map<std::string, std::vector<std::unique_ptr<net::TcpRelay>>> relays_;
 };
 

@@ -61,13 +61,15 @@ Json public_json(const SandboxStatus& status) {
   return {{"version", format_version},
           {"servers", std::move(servers)},
           {"ca_file", status.ca_file},
-          {"dns_address", status.dns_address}};
+          {"dns_address", status.dns_address},
+          {"faults", faults_json(status.faults)}};
 }
 
 Json full_json(const SandboxStatus& status) {
   Json json = public_json(status);
   for (std::size_t i = 0; i < status.servers.size(); ++i) {
     json["servers"][i]["own_client_url"] = status.servers[i].own_client_url;
+    json["servers"][i]["reachable"] = status.servers[i].reachable;
   }
   json["supervisor_pid"] = status.supervisor_pid;
   json["direct"] = status.direct;
@@ -95,7 +97,13 @@ Result<SandboxStatus> parse_status(const Json& json) {
       server.memory_bytes = entry.at("memory_bytes").get<std::uint64_t>();
       server.state = state_of(entry.at("state").get<std::string>());
       server.own_client_url = entry.value("own_client_url", std::string());
+      server.reachable = entry.value("reachable", true);
       status.servers.push_back(std::move(server));
+    }
+    for (const Json& entry : json.value("faults", Json::array())) {
+      auto fault = parse_fault(entry);
+      if (!fault) return tl::make_unexpected(fault.error());
+      status.faults.push_back(std::move(*fault));
     }
     return status;
   } catch (const std::exception& error) {

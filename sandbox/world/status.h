@@ -9,6 +9,7 @@
 
 #include "core/json.h"
 #include "core/result.h"
+#include "sandbox/world/fault.h"
 
 namespace skerry::sandbox {
 
@@ -26,6 +27,7 @@ struct ServerStatus {
   std::optional<pid_t> pid;
   std::uint64_t memory_bytes = 0;  // PSS
   ServerState state = ServerState::stopped;
+  bool reachable = true;       // by clients, as far as faults go; not in sandbox.json
   std::string own_client_url;  // past the gateway, as one who sits beside the server; not in sandbox.json
 };
 
@@ -34,6 +36,7 @@ struct SandboxStatus {
   std::string ca_file;
   std::string dns_address;  // "address:port"
   pid_t supervisor_pid = 0;
+  std::vector<Fault> faults;     // in force, with what they were counted to have done
   bool direct = false;           // there is no gateway
   std::uint16_t https_port = 0;  // of all servers
 

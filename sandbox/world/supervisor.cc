@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
+#include <functional>
 #include <malloc.h>
 #include <map>
 #include <memory>
@@ -16,16 +17,20 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <tuple>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
+#include "homeserver/steering.h"
 #include "net/io.h"
 #include "net/log.h"
 #include "sandbox/world/authority.h"
 #include "sandbox/world/child.h"
 #include "sandbox/world/control.h"
 #include "sandbox/world/dns_server.h"
+#include "sandbox/world/fault_board.h"
+#include "sandbox/world/fault_request.h"
 #include "sandbox/world/files.h"
 #include "sandbox/world/gateway.h"
 #include "sandbox/world/names.h"
@@ -82,14 +87,15 @@ class Supervisor {
  private:
   struct Server {
     ServerPlan plan;
-    pid_t pid = 0;  // 0: none
-    bool blocked = false;
+    pid_t pid = 0;        // 0: none
+    std::unique_ptr<homeserver::Steering> steering;
     bool killed = false;  // how it ended last
   };
 
   Result<void> start();
   Result<void> start_servers();
   Result<void> write_servers();
+  Result<void> steer(Server& server);
   Result<void> spawn(Server& server);
   void turn();
   void read_signals();
@@ -100,9 +106,18 @@ class Supervisor {
   Result<void> command(const std::string& name, const Json& request);
   Result<void> snapshot(const std::string& name, bool replace);
   Result<void> restore(const std::string& name);
-  Result<void> set_blocked(Server& server, bool blocked);
+  Result<void> command_server(const std::string& name, Server& server);
+  Result<void> put_faults(const std::vector<Fault>& faults);
+  Result<void> check(const Fault& fault);
+  void take_hold(const Fault& fault);
+  void let_go(const Fault& fault);
+  std::vector<Fault> faults() const;
+  void end_faults(const std::function<bool(const Fault&)>& which);
+  void set_frozen(Server& server, bool frozen);
   void kill(Server& server);
-  Result<Server*> find(const Json& request);
+  void gone(Server& server, bool killed);
+  std::vector<std::string> names() const;
+  Result<Server*> find(const std::string& typed);
   void begin_to_stop();
   bool ended() const;
   void finish();
@@ -120,6 +135,7 @@ class Supervisor {
   std::unique_ptr<DnsServer> dns_;
   std::string dns_address_;  // with port
   std::unique_ptr<net::Io> io_;
+  std::shared_ptr<FaultBoard> faults_ = std::make_shared<FaultBoard>();
   std::unique_ptr<Gateway> gateway_;
   std::optional<ControlServer> control_;
   std::vector<Server> servers_;
@@ -143,15 +159,17 @@ Result<void> Supervisor::start() {
   auto control = ControlServer::listen(folder_.control_socket());
   if (!control) return tl::make_unexpected(control.error());
   control_ = std::move(*control);
-  auto dns = DnsServer::start(dns_address(plan_.slot.number), plan_.zone());
+  auto dns = DnsServer::start(dns_address(plan_.slot.number), plan_.zone(),
+                              [faults = faults_](const std::string& name) { return faults->judge_question(name); });
   if (!dns) return tl::make_unexpected(dns.error());
   dns_ = std::move(*dns);
   dns_address_ = dns_address(plan_.slot.number) + ":" + std::to_string(dns_->port());
   if (!options_.traits.direct) {
     io_ = std::make_unique<net::Io>(io_threads);
-    auto gateway = Gateway::start(*io_, plan_);
-    if (!gateway) return tl::make_unexpected(gateway.error());
-    gateway_ = std::move(*gateway);
+    gateway_ = std::make_unique<Gateway>(*io_, faults_, folder_);
+    for (const ServerPlan& server : plan_.servers) {
+      if (auto added = gateway_->add(server, plan_.ports); !added) return added;
+    }
   }
   if (auto started = start_servers(); !started) return started;
   write_status();
@@ -161,7 +179,11 @@ Result<void> Supervisor::start() {
 
 Result<void> Supervisor::start_servers() {
   if (auto written = write_servers(); !written) return written;
-  for (const ServerPlan& server : plan_.servers) servers_.push_back({server});
+  for (const ServerPlan& server : plan_.servers) {
+    Server made;
+    made.plan = server;
+    servers_.push_back(std::move(made));
+  }
   for (Server& server : servers_) {
     if (auto spawned = spawn(server); !spawned) return spawned;
   }
@@ -178,9 +200,24 @@ Result<void> Supervisor::write_servers() {
   return write_certificates(folder_, plan_);
 }
 
+// A server's steering file goes on while it is down; without one it is made, as the faults in force have it.
+Result<void> Supervisor::steer(Server& server) {
+  if (server.steering) return {};
+  auto steering = homeserver::Steering::create(folder_.server(server.plan.name) + "/steering");
+  if (!steering) return tl::make_unexpected(steering.error());
+  server.steering = std::move(*steering);
+  if (const auto clock = faults_->find("clock " + server.plan.name)) {
+    server.steering->set_clock_offset_ms(clock->offset_ms);
+  }
+  if (const auto backoff = faults_->find("backoff")) server.steering->set_backoff_max_ms(backoff->max_ms);
+  return {};
+}
+
 Result<void> Supervisor::spawn(Server& server) {
+  if (auto steered = steer(server); !steered) return steered;
   auto child = spawn_child(
-      {program_folder() + "/skerry-homeserver", "--config", folder_.server(server.plan.name) + "/homeserver.toml"},
+      {program_folder() + "/skerry-homeserver", "--config", folder_.server(server.plan.name) + "/homeserver.toml",
+       "--steering", folder_.server(server.plan.name) + "/steering"},
       folder_.server_log(server.plan.name));
   if (!child) return tl::make_unexpected(child.error());
   server.pid = *child;
@@ -221,8 +258,7 @@ void Supervisor::reap() {
   for (Server& server : servers_) {
     int status = 0;
     if (server.pid == 0 || ::waitpid(server.pid, &status, WNOHANG) != server.pid) continue;
-    server.pid = 0;
-    server.killed = WIFSIGNALED(status);
+    gone(server, WIFSIGNALED(status));
     changed = true;
     const std::string how = server.killed ? "by signal " + std::to_string(WTERMSIG(status))
                                           : "with status " + std::to_string(WEXITSTATUS(status));
@@ -264,6 +300,7 @@ void Supervisor::handle(ControlServer::ConnectionId id, const Json& request) {
     reap();
     return control_->answer(id, {{"ok", true}, {"sandbox", full_json(status())}});
   }
+  if (name == "faults") return control_->answer(id, {{"ok", true}, {"faults", faults_json(faults())}});
   const auto done = command(name, request);
   if (!done) return control_->answer(id, {{"ok", false}, {"error", done.error().text}});
   write_status();
@@ -276,17 +313,39 @@ Result<void> Supervisor::command(const std::string& name, const Json& request) {
   const std::string* which = find_string(request, "name");
   if (name == "snapshot") return snapshot(which != nullptr ? *which : "", request.value("replace", false));
   if (name == "restore") return restore(which != nullptr ? *which : "");
-  auto found = find(request);
+  if (name == "fault") {
+    const auto faults = parse_fault_request(request, names());
+    return faults ? put_faults(*faults) : tl::make_unexpected(faults.error());
+  }
+  if (name == "heal") {
+    const std::string* kind = find_string(request, "kind");
+    end_faults([&](const Fault& fault) { return kind == nullptr || to_text(fault.kind) == *kind; });
+    return {};
+  }
+  const std::string* typed = find_string(request, "server");
+  auto found = find(typed != nullptr ? *typed : "");
   if (!found) return tl::make_unexpected(found.error());
-  Server& server = **found;
+  return command_server(name, **found);
+}
+
+Result<void> Supervisor::command_server(const std::string& name, Server& server) {
   if (name == "kill") {
     if (server.pid == 0) return fail(ErrorCode::invalid_param, server.plan.name + " is not running");
     kill(server);
     return {};
   }
   if (name == "start") return server.pid != 0 ? Result<void>() : spawn(server);
-  if (name == "block") return set_blocked(server, true);
-  if (name == "unblock") return set_blocked(server, false);
+  for (const auto& [begin, end, kind] : {std::tuple{"block", "unblock", FaultKind::block},
+                                         std::tuple{"freeze", "thaw", FaultKind::freeze}}) {
+    Fault fault;
+    fault.kind = kind;
+    fault.server = server.plan.name;
+    if (kind == FaultKind::block) fault.groups = {{fault.server}, {others_party}};
+    if (name == begin) return put_faults({fault});
+    if (name != end) continue;
+    end_faults([&](const Fault& each) { return each.key() == fault.key(); });
+    return {};
+  }
   return fail(ErrorCode::unrecognized, "the supervisor knows no " + name);
 }
 
@@ -296,7 +355,8 @@ Result<void> Supervisor::snapshot(const std::string& name, bool replace) {
   const auto began = Steady::now();
   std::vector<pid_t> standing;
   for (const Server& server : servers_) {
-    if (server.pid != 0 && stop_child(server.pid)) standing.push_back(server.pid);
+    const bool frozen = faults_->find("freeze " + server.plan.name).has_value();  // it stands still, and goes on so
+    if (server.pid != 0 && !frozen && stop_child(server.pid)) standing.push_back(server.pid);
   }
   auto taken = copy_snapshot(folder_, name, replace);
   for (const pid_t pid : standing) ::kill(pid, SIGCONT);
@@ -316,7 +376,10 @@ Result<void> Supervisor::restore(const std::string& name) {
                                               std::to_string(servers_.size()) +
                                               " are up: skerry down, then restore, then up");
   }
-  for (Server& server : servers_) kill(server);
+  for (Server& server : servers_) {
+    kill(server);
+    server.steering.reset();  // its folder is replaced
+  }
   auto done = restore_snapshot(folder_, name);
   if (done) done = remember_plan(folder_, plan_);  // this sandbox's places go on
   if (done) done = write_servers();
@@ -327,30 +390,115 @@ Result<void> Supervisor::restore(const std::string& name) {
   return done;
 }
 
-Result<void> Supervisor::set_blocked(Server& server, bool blocked) {
-  if (!gateway_) return fail(ErrorCode::invalid_param, "a sandbox without a gateway (up --direct) can block nobody");
-  gateway_->set_blocked(server.plan.name, blocked);
-  server.blocked = blocked;
-  log::info("supervisor", server.plan.name + (blocked ? " is blocked" : " is unblocked"));
+// All of them, or none.
+Result<void> Supervisor::put_faults(const std::vector<Fault>& faults) {
+  for (const Fault& fault : faults) {
+    if (auto possible = check(fault); !possible) return possible;
+  }
+  for (const Fault& fault : faults) {
+    faults_->put(fault);
+    take_hold(fault);
+    log::info("supervisor", fault_text(fault));
+  }
+  if (gateway_) gateway_->reconsider();
   return {};
 }
 
-// SIGKILL ends a process within moments, so this waits.
+Result<void> Supervisor::check(const Fault& fault) {
+  const bool on_links =
+      fault.kind == FaultKind::link || fault.kind == FaultKind::partition || fault.kind == FaultKind::block;
+  if (on_links && !gateway_) {
+    return fail(ErrorCode::invalid_param, "a sandbox without a gateway (up --direct) has no " + to_text(fault.kind) +
+                                              "; `skerry down`, then `skerry up`, gives it one");
+  }
+  if (gateway_) {
+    if (auto ready = gateway_->prepare(fault); !ready) return ready;
+  }
+  if (fault.kind != FaultKind::freeze) return {};
+  const auto server = find(fault.server);
+  if (!server) return tl::make_unexpected(server.error());
+  if ((*server)->pid == 0) return fail(ErrorCode::invalid_param, fault.server + " is not running");
+  return {};
+}
+
+// What a fault does beside the gateway.
+void Supervisor::take_hold(const Fault& fault) {
+  if (fault.kind == FaultKind::freeze) set_frozen(**find(fault.server), true);
+  if (fault.kind == FaultKind::clock) {
+    if (const auto& steering = (*find(fault.server))->steering) steering->set_clock_offset_ms(fault.offset_ms);
+  }
+  if (fault.kind == FaultKind::backoff) {
+    for (Server& server : servers_) {
+      if (server.steering) server.steering->set_backoff_max_ms(fault.max_ms);
+    }
+  }
+  if (fault.kind == FaultKind::dns && gateway_) gateway_->reset_from_servers(fault.server);
+}
+
+void Supervisor::end_faults(const std::function<bool(const Fault&)>& which) {
+  for (const Fault& fault : faults_->list()) {
+    if (!which(fault)) continue;
+    faults_->remove(fault.key());
+    let_go(fault);
+    log::info("supervisor", "over: " + fault_text(fault));
+  }
+  if (gateway_) gateway_->reconsider();
+}
+
+void Supervisor::let_go(const Fault& fault) {
+  if (fault.kind == FaultKind::freeze) set_frozen(**find(fault.server), false);
+  if (fault.kind == FaultKind::clock) {
+    if (const auto& steering = (*find(fault.server))->steering) steering->set_clock_offset_ms(0);
+  }
+  if (fault.kind != FaultKind::backoff) return;
+  for (Server& server : servers_) {
+    if (server.steering) server.steering->set_backoff_max_ms(0);
+  }
+}
+
+// With what they did: what is counted inside the servers comes from there.
+std::vector<Fault> Supervisor::faults() const {
+  std::vector<Fault> faults = faults_->list();
+  for (Fault& fault : faults) {
+    for (const Server& server : servers_) {
+      if (fault.kind == FaultKind::clock && server.plan.name == fault.server) {
+        fault.hits = server.steering ? server.steering->wrong_times() : 0;
+      }
+      if (fault.kind == FaultKind::backoff && server.steering) fault.hits += server.steering->changed_rests();
+    }
+  }
+  return faults;
+}
+
+// The number is that of a child that was not waited for: nobody else's.
+void Supervisor::set_frozen(Server& server, bool frozen) {
+  if (server.pid != 0) ::kill(server.pid, frozen ? SIGSTOP : SIGCONT);
+}
+
+// SIGKILL ends a process within moments, frozen or not, so this waits.
 void Supervisor::kill(Server& server) {
   if (server.pid == 0) return;
   ::kill(server.pid, SIGKILL);
   while (::waitpid(server.pid, nullptr, 0) < 0 && errno == EINTR) {
   }
-  server.pid = 0;
-  server.killed = true;
+  gone(server, true);
   log::info("supervisor", server.plan.name + " is killed");
 }
 
-Result<Supervisor::Server*> Supervisor::find(const Json& request) {
-  const std::string* typed = find_string(request, "server");
+void Supervisor::gone(Server& server, bool killed) {
+  server.pid = 0;
+  server.killed = killed;
+  faults_->remove("freeze " + server.plan.name);  // that was of the process
+}
+
+std::vector<std::string> Supervisor::names() const {
   std::vector<std::string> known;
   for (const Server& server : servers_) known.push_back(server.plan.name);
-  const auto name = find_server(known, typed != nullptr ? *typed : "");
+  return known;
+}
+
+Result<Supervisor::Server*> Supervisor::find(const std::string& typed) {
+  const auto name = find_server(names(), typed);
   if (!name) return tl::make_unexpected(name.error());
   return &*std::find_if(servers_.begin(), servers_.end(), [&](const Server& s) { return s.plan.name == *name; });
 }
@@ -358,8 +506,9 @@ Result<Supervisor::Server*> Supervisor::find(const Json& request) {
 void Supervisor::begin_to_stop() {
   if (stop_deadline_) return;
   stop_deadline_ = Steady::now() + stop_time;
-  for (const Server& server : servers_) {
+  for (Server& server : servers_) {
     if (server.pid != 0) ::kill(server.pid, SIGTERM);
+    set_frozen(server, false);
   }
 }
 
@@ -399,12 +548,14 @@ SandboxStatus Supervisor::status() const {
     if (server.pid != 0) {
       entry.pid = server.pid;
       entry.memory_bytes = memory_bytes(server.pid);
-      entry.state = server.blocked ? ServerState::blocked : ServerState::running;
+      entry.state = faults_->find("block " + entry.name) ? ServerState::blocked : ServerState::running;
+      entry.reachable = faults_->reaches(clients_party, entry.name);
     } else {
       entry.state = server.killed ? ServerState::killed : ServerState::stopped;
     }
     status.servers.push_back(std::move(entry));
   }
+  status.faults = faults();
   return status;
 }
 

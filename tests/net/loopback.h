@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -114,6 +115,11 @@ class RawSocket {
     pollfd waiting{fd_, POLLIN, 0};
     char byte = 0;
     return poll(&waiting, 1, 10'000) == 1 && recv(fd_, &byte, 1, 0) < 0 && errno == ECONNRESET;
+  }
+  // Whether anything came, an end too, before the time was over.
+  bool has_news(std::chrono::milliseconds time) {
+    pollfd waiting{fd_, POLLIN, 0};
+    return poll(&waiting, 1, static_cast<int>(time.count())) == 1;
   }
   std::string read_until(const std::string& mark) {
     std::string text;

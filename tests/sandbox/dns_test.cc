@@ -74,6 +74,34 @@ TEST_CASE("services are found under their names") {
   CHECK(answers(answer_dns_query(query("alpha.test", any), sample_zone())) == 1);
 }
 
+TEST_CASE("a judge denies a name and its services, is silent about them, or gives another address") {
+  NameVerdict verdict;
+  std::vector<std::string> asked;
+  const NameJudge judge = [&](const std::string& name) {
+    asked.push_back(name);
+    return verdict;
+  };
+  const auto ask = [&](const std::string& name, std::uint16_t type) {
+    return answer_dns_query(query(name, type), sample_zone(), judge);
+  };
+  verdict.answer = NameVerdict::Answer::no_such_name;
+  CHECK(code(ask("ALPHA.test", a)) == no_such_name);
+  CHECK(code(ask("_matrix-fed._tcp.alpha.test", srv)) == no_such_name);
+  CHECK(asked == std::vector<std::string>{"alpha.test", "alpha.test"});
+  verdict.answer = NameVerdict::Answer::none;
+  CHECK_FALSE(ask("alpha.test", a));
+  CHECK_FALSE(ask("_matrix-fed._tcp.alpha.test", srv));
+  verdict.answer = NameVerdict::Answer::other;
+  verdict.address = {10, 1, 2, 3};
+  const auto other = ask("alpha.test", a);
+  REQUIRE(other);
+  CHECK(other->ends_with("\x0a\x01\x02\x03"));
+  CHECK(answers(ask("_matrix-fed._tcp.alpha.test", srv)) == 1);
+  CHECK(code(ask("delta.test", a)) == no_such_name);
+  verdict.answer = NameVerdict::Answer::right;
+  CHECK(ask("alpha.test", a)->ends_with("\x7f\x09\x64\x01"));
+}
+
 TEST_CASE("there is no IPv6 and it is said at once") {
   const auto answer = answer_dns_query(query("alpha.test", aaaa), sample_zone());
   CHECK(code(answer) == no_error);

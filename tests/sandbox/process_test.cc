@@ -194,6 +194,42 @@ TEST_CASE("a sandbox without a gateway works and blocks nobody") {
   const Ran blocked = folder.skerry({"block", "alpha.test"});
   CHECK(blocked.status == 1);
   CHECK(blocked.output.find("gateway") != std::string::npos);
+  CHECK(folder.skerry({"link", "alpha", "clients", "--down"}).output.find("gateway") != std::string::npos);
+  CHECK(folder.skerry({"freeze", "alpha"}).status == 0);
+}
+
+TEST_CASE("faults are shown to people and programs, end with heal and with down, and keep nobody from going down") {
+  const Folder folder;
+  const Json up = folder.json({"up", "--servers", "2"});
+  CHECK(up.at("faults").empty());
+  CHECK(folder.skerry({"link", "alpha", "bravo", "--latency", "5", "--rate", "640"}).status == 0);
+  CHECK(folder.skerry({"freeze", "bravo"}).status == 0);
+  CHECK(folder.skerry({"partition", "alpha", "/", "bravo,clients"}).output.find("alpha.test / bravo.test,clients") !=
+        std::string::npos);
+  CHECK_FALSE(answers(up["servers"][0]));
+  const Json faults = folder.json({"faults"}).at("faults");
+  REQUIRE(faults.size() == 4);
+  CHECK(faults[0]["latency_ms"] == 5);
+  CHECK(faults[0]["rate_kbit"] == 640);
+  CHECK(faults[2]["kind"] == "freeze");
+  CHECK(faults[3]["hits"].get<int>() > 0);
+  CHECK(folder.json({"status"}).at("faults").size() == 4);
+  CHECK(folder.skerry({"status"}).output.find("latency 5ms, rate 640 kbit/s") != std::string::npos);
+  CHECK(folder.skerry({"up"}).status == 0);  // waits for nobody who cannot answer
+  SECTION("heal") {
+    CHECK(folder.json({"heal", "link"}).at("faults").size() == 2);
+    CHECK(folder.json({"heal"}).at("faults").empty());
+    CHECK(answers(up["servers"][0]));
+    CHECK(answers(up["servers"][1]));
+    CHECK(folder.skerry({"heal", "wounds"}).output.find("partition") != std::string::npos);
+    CHECK(folder.skerry({"link", "alpha", "bravo"}).status == 2);
+    CHECK(folder.skerry({"link", "alpha", "bravo", "--down", "--stall"}).status == 2);
+  }
+  SECTION("down") {
+    CHECK(folder.skerry({"down"}).status == 0);
+    CHECK(gone(up));
+    CHECK(folder.json({"up"}).at("faults").empty());
+  }
 }
 
 TEST_CASE("two sandboxes run side by side") {
@@ -274,7 +310,9 @@ TEST_CASE("unknown names list the known ones and every command has help") {
   const Ran log = folder.skerry({"logs", "delta.test"});
   CHECK(log.output.find("alpha.test bravo.test supervisor") != std::string::npos);
   CHECK(folder.skerry({"logs", "alpha"}).output.find("listening") != std::string::npos);
-  for (const char* command : {"up", "status", "down", "reset", "logs", "kill", "start", "block", "unblock", "chat",
+  for (const char* command : {"up", "status", "down", "reset", "logs", "kill", "start", "block", "unblock", "freeze",
+                              "thaw", "link", "partition", "clock", "dns", "backoff", "faults",
+                              "heal", "chat",
                               "register", "client", "demo"}) {
     const Ran help = run({skerry_program, command, "--help"});
     INFO(command << ": " << help.output);
