@@ -41,9 +41,9 @@ std::string milliseconds_text(std::chrono::duration<double> time) { return numbe
 std::string megabytes_text(std::uint64_t bytes) { return number("%.1f MB", static_cast<double>(bytes) / 1'000'000); }
 
 std::string server_table(const SandboxStatus& status) {
-  std::vector<Row> rows = {{"NAME", "CLIENT URL", "FEDERATION", "PID", "MEMORY", "STATE"}};
+  std::vector<Row> rows = {{"NAME", "KIND", "CLIENT URL", "FEDERATION", "PID", "MEMORY", "STATE"}};
   for (const ServerStatus& server : status.servers) {
-    rows.push_back({server.name, server.client_url, server.federation_address,
+    rows.push_back({server.name, to_text(server.kind), server.client_url, server.federation_address,
                     server.pid ? std::to_string(*server.pid) : "-",
                     server.pid ? megabytes_text(server.memory_bytes) : "-", to_text(server.state)});
   }

@@ -7,10 +7,10 @@
 
 namespace skerry::sandbox {
 
-// Certificates for all servers of the plan, with their keys beside their configurations: for the name, both addresses
+// Certificates for these servers, with their keys beside their configurations: for the name, both addresses
 // and localhost. They are made anew at each start; the authority stays, so that clients who were told to trust it keep
 // working. Errors: storage, internal.
-Result<void> write_certificates(const Folder& folder, const Plan& plan);
+Result<void> write_certificates(const Folder& folder, const std::vector<ServerPlan>& servers);
 
 // What the gateway shows where it ends TLS in a server's place: as this mode of a link has it, else a good certificate.
 // Nothing is written. Errors: storage, internal.

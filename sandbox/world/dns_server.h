@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "core/result.h"
@@ -18,6 +19,9 @@ class DnsServer {
                                                   NameJudge judge = {});
   ~DnsServer();
 
+  // What it answers from now on. Thread-safe.
+  void set_zone(Zone zone);
+
   std::uint16_t port() const { return sockets_.port; }
 
  private:
@@ -27,9 +31,11 @@ class DnsServer {
   void answer_datagrams();
   void accept_connections();
   bool serve(Connection& connection) const;
+  std::optional<std::string> answer(std::string_view query_untrusted) const;
 
-  const Zone zone_;
   const NameJudge judge_;
+  mutable std::mutex mutex_;
+  Zone zone_;  // guarded by mutex_
   UdpTcp sockets_;
   Descriptor stop_;  // an eventfd
   std::vector<Connection> connections_;

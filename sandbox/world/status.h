@@ -10,6 +10,7 @@
 #include "core/json.h"
 #include "core/result.h"
 #include "sandbox/world/fault.h"
+#include "sandbox/world/plan.h"
 
 namespace skerry::sandbox {
 
@@ -29,6 +30,7 @@ struct ServerStatus {
   ServerState state = ServerState::stopped;
   bool reachable = true;       // by clients, as far as faults go; not in sandbox.json
   std::string own_client_url;  // past the gateway, as one who sits beside the server; not in sandbox.json
+  ServerKind kind = ServerKind::skerry;
 };
 
 struct SandboxStatus {
