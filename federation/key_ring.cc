@@ -63,6 +63,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
   std::unordered_map<ServerName, Keys> vouched;  // by peers, until the server itself or a trusted notary is heard
   std::map<ServerName, Fetch> fetches;
   std::unordered_map<ServerName, std::int64_t> answered_at_ms;
+  std::unordered_map<ServerName, std::int64_t> asked_in_vain_at_ms;
 
   static const storage::StoredServerKey* key_in(const Keys& keys, const KeyId& id) {
     const auto found = std::find_if(keys.begin(), keys.end(), [&](const auto& key) { return key.key_id == id; });
@@ -70,7 +71,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
   }
 
   std::optional<KnownKey> find(const ServerName& server, const KeyId& id) const {
-    if (server == us) return own_key(id);
+    if (server == us && id == our_key.id()) return own_key();
     const Keys keys = keys_of(server);
     const auto* key = key_in(keys, id);
     if (key == nullptr || key->old) return std::nullopt;
@@ -78,7 +79,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
   }
 
   std::optional<KnownKey> find_for_event(const ServerName& server, const KeyId& id) const {
-    if (server == us) return own_key(id);
+    if (server == us && id == our_key.id()) return own_key();
     const Keys known = keys_of(server);
     const Keys heard = vouched_of(server);
     const auto* key = key_in(known, id);
@@ -89,10 +90,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
     return KnownKey{key->key, longer ? word->valid_until_ms : key->valid_until_ms};
   }
 
-  std::optional<KnownKey> own_key(const KeyId& id) const {
-    if (id != our_key.id()) return std::nullopt;
-    return KnownKey{our_key.public_key(), clock.now_ms() + day_ms};
-  }
+  KnownKey own_key() const { return {our_key.public_key(), clock.now_ms() + day_ms}; }
 
   Keys vouched_of(const ServerName& server) const {
     std::scoped_lock lock(mutex);
@@ -118,8 +116,18 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
   }
 
   // -- fetching
+  enum class Known { no, expired, valid };
+  Known known(const ServerName& server, const KeyId& id) const {
+    const Keys keys = keys_of(server);
+    const auto* key = key_in(keys, id);
+    if (key == nullptr) return Known::no;
+    return is_current(*key) ? Known::valid : Known::expired;
+  }
+
   struct Round {
     Wanted wanted;
+    std::vector<Known> before;         // of each that is wanted
+    std::vector<ServerName> asked;     // the origins
     std::vector<ServerName> notaries;  // trusted ones first
     std::function<void()> done;
     std::size_t open = 0;  // guarded by `mutex`
@@ -134,26 +142,49 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
     round->done = std::move(done);
     std::vector<ServerName> servers;
     for (const auto& [server, key] : round->wanted) {
+      round->before.push_back(known(server, key));
       if (server != us && std::find(servers.begin(), servers.end(), server) == servers.end()) servers.push_back(server);
     }
-    std::erase_if(servers, [&](const ServerName& server) { return asked_lately(server); });
+    std::erase_if(servers, [&](const ServerName& server) { return within_a_minute(asked_in_vain_at_ms, server); });
+    round->asked = servers;
     round->open = servers.size() + 1;
     const auto one_ended = [self = shared_from_this(), round] {
       {
         std::scoped_lock lock(round->mutex);
         if (--round->open > 0) return;
       }
+      self->note_what_was_in_vain(*round);
       self->ask_notaries(round, 0);
     };
     for (const ServerName& server : servers) fetch_from_origin(server, one_ended);
     one_ended();
   }
 
-  bool asked_lately(const ServerName& server) {
-    std::scoped_lock lock(mutex);
-    const auto found = answered_at_ms.find(server);
-    return found != answered_at_ms.end() && found->second + ask_again_ms > clock.now_ms();
+  // A server that answered and brought nothing new of what was wanted. One that did may have another new key at once.
+  void note_what_was_in_vain(const Round& round) {
+    for (std::size_t i = 0; i < round.wanted.size(); ++i) {
+      const auto& [server, key] = round.wanted[i];
+      const bool asked = std::find(round.asked.begin(), round.asked.end(), server) != round.asked.end();
+      if (asked && asked_lately(server) && known(server, key) <= round.before[i])
+        note_time(asked_in_vain_at_ms, server);
+    }
   }
+
+  using Times = std::unordered_map<ServerName, std::int64_t>;
+
+  bool within_a_minute(const Times& times, const ServerName& server) const {
+    std::scoped_lock lock(mutex);
+    const auto found = times.find(server);
+    return found != times.end() && found->second + ask_again_ms > clock.now_ms();
+  }
+
+  void note_time(Times& times, const ServerName& server) {
+    std::scoped_lock lock(mutex);
+    if (times.size() >= cached_servers) times.clear();
+    times[server] = clock.now_ms();
+  }
+
+  bool asked_lately(const ServerName& server) const { return within_a_minute(answered_at_ms, server); }
 
   void fetch_from_origin(const ServerName& server, std::function<void()> ended, std::size_t most = most_fetches) {
     switch (join_fetch(server, ended, most)) {
@@ -176,7 +207,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
         if (*shared) {
           // In this order: who finds that the server was asked lately must find what it answered.
           self->take_in(server, **shared);
-          self->note_answer(server);
+          self->note_time(self->answered_at_ms, server);
         } else {
           log::debug("keys", "no keys from " + server.str() + ": " + shared->error().text);
         }
@@ -204,12 +235,6 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
       if (!fetch.empty()) waiting = std::move(fetch.mapped().waiting);
     }
     for (const auto& ended : waiting) ended();
-  }
-
-  void note_answer(const ServerName& server) {
-    std::scoped_lock lock(mutex);
-    if (answered_at_ms.size() >= cached_servers) answered_at_ms.clear();
-    answered_at_ms[server] = clock.now_ms();
   }
 
   // From the server itself or a trusted notary: kept, also for other servers that ask us as their notary.
@@ -320,12 +345,19 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
   }
 
   // -- our own keys, and our word for others'
+  // What signs no more is among our own server's stored keys, and is published for the events that it signed.
   Json own_keys() const {
-    const auto& key = our_key.public_key();
-    const std::string bytes(reinterpret_cast<const char*>(key.data()), key.size());
+    const auto text_of = [](const Ed25519PublicKey& key) {
+      return base64_encode(std::string(reinterpret_cast<const char*>(key.data()), key.size()));
+    };
+    Json old = Json::object();
+    for (const auto& key : keys_of(us)) {
+      if (key.key_id == our_key.id()) continue;
+      old[key.key_id.str()] = {{"key", text_of(key.key)}, {"expired_ts", key.valid_until_ms}};
+    }
     Json keys = {{"server_name", us.str()},
-                 {"verify_keys", {{our_key.id().str(), {{"key", base64_encode(bytes)}}}}},
-                 {"old_verify_keys", Json::object()},
+                 {"verify_keys", {{our_key.id().str(), {{"key", text_of(our_key.public_key())}}}}},
+                 {"old_verify_keys", std::move(old)},
                  {"valid_until_ts", clock.now_ms() + day_ms}};
     (void)sign_json(keys, us.str(), our_key);
     return keys;

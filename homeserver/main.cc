@@ -12,6 +12,7 @@
 #include "homeserver/server.h"
 #include "homeserver/signing_key.h"
 #include "net/log.h"
+#include "storage/database.h"
 #include "storage/maintenance.h"
 
 namespace {
@@ -77,6 +78,16 @@ int back_up(const Config& config, const std::string& file) {
   return 0;
 }
 
+int rotate_key(const Config& config) {
+  const auto database = storage::open_sqlite(config.data_folder, config.server_name);
+  if (!database) return complain(database.error());
+  const auto key = rotate_signing_key(config.signing_key_file, config.server_name, (*database)->federation(),
+                                      net::system_clock(), net::system_random());
+  if (!key) return complain(key.error());
+  std::cout << config.signing_key_file << ": " << key->str() << " signs from the next start on\n";
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -88,6 +99,7 @@ int main(int argc, char** argv) {
   bool check_data = false;
   std::string backup_file;
   bool generate_key = false;
+  bool rotate = false;
   auto* config_option = app.add_option("--config", config_file, "the configuration, a TOML file")->type_name("FILE");
   app.add_flag("--check-config", check, "read the configuration, say what is wrong with it, and end")
       ->needs(config_option);
@@ -100,6 +112,10 @@ int main(int argc, char** argv) {
       ->needs(config_option);
   app.add_flag("--print-sample-config", print_sample, "print a commented configuration, and end");
   app.add_flag("--generate-key", generate_key, "print a new signing key as signing_key_file wants it, and end");
+  app.add_flag(
+         "--rotate-key", rotate,
+         "put a new signing key in the old one's place, which is published as old, and end; the server must be down")
+      ->needs(config_option);
   app.set_version_flag("--version", std::string("skerry-homeserver ") + SKERRY_VERSION);
   CLI11_PARSE(app, argc, argv);
   if (print_sample) {
@@ -126,5 +142,6 @@ int main(int argc, char** argv) {
   }
   if (check_data) return check_database(*config);
   if (!backup_file.empty()) return back_up(*config, backup_file);
+  if (rotate) return rotate_key(*config);
   return serve(std::move(*config));
 }

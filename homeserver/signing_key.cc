@@ -79,4 +79,19 @@ Result<SigningKey> read_or_create_signing_key(const std::string& file, net::Rand
   return parse_line(file, line);
 }
 
+// First the old key's place among those that are published, then the new key: a crash in between leaves the old key in
+// use, and one that is in use is not published as old.
+Result<KeyId> rotate_signing_key(const std::string& file, const ServerName& us, storage::FederationStore& store,
+                                 net::Clock& clock, net::Random& random) {
+  const auto before = read_or_create_signing_key(file, random);
+  if (!before) return tl::make_unexpected(before.error());
+  const storage::StoredServerKey old{before->id(), before->public_key(), clock.now_ms(), true};
+  if (auto saved = store.save_server_keys(us, {old}, {}); !saved) return tl::make_unexpected(saved.error());
+  const std::string line = generate_signing_key_line(random);
+  const auto key = parse_line(file, line);
+  if (!key) return tl::make_unexpected(key.error());
+  if (auto written = write_new(file, line + "\n"); !written) return tl::make_unexpected(written.error());
+  return key->id();
+}
+
 }  // namespace skerry::homeserver

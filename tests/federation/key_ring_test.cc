@@ -170,6 +170,21 @@ TEST_CASE("a server that answered without the key is left alone for a minute") {
   CHECK(peer.asked() == 2);
 }
 
+TEST_CASE("a key that is new since a server was asked a moment ago is got at once") {
+  Ring ring;
+  Peer peer(ring.internet);
+  ring.fetch(peer.name(), peer.key().id());
+  const SigningKey rotated = another_key("ed25519:rotated", 'r');
+  Json response = response_of(peer.name(), rotated, ring.now_ms() + day_ms);
+  peer.set_own(response);
+  ring.fetch(peer.name(), rotated.id());
+  CHECK(peer.asked() == 2);
+  CHECK(ring.for_requests(peer.name(), rotated));
+  // Keys that nobody has do not make it ask on and on.
+  for (int i = 0; i < 5; ++i) ring.fetch(peer.name(), *KeyId::parse("ed25519:nobodys" + std::to_string(i)));
+  CHECK(peer.asked() == 3);
+}
+
 TEST_CASE("an old key signs events of its time and no requests") {
   Ring ring;
   Peer peer(ring.internet);
@@ -184,6 +199,23 @@ TEST_CASE("an old key signs events of its time and no requests") {
   CHECK_FALSE(ring.for_requests(peer.name(), old));
   CHECK(ring.for_events(peer.name(), old));
   CHECK(ring.keys->lookup()(peer.name(), old.id())->valid_until_ms == ring.now_ms() + 5 * hour_ms);
+}
+
+TEST_CASE("our own old key is published and signs events of its time and no requests") {
+  Ring ring;
+  const SigningKey before = another_key("ed25519:before", 'b');
+  const std::int64_t expired_ms = ring.now_ms() - 1'000;
+  REQUIRE(ring.database->federation().save_server_keys(
+      ring.us,
+      {{before.id(), before.public_key(), expired_ms, true}, {test::key_of(ring.us).id(), {}, expired_ms, true}}, {}));
+  const Json published = ring.keys->own_keys();
+  CHECK(published.at("verify_keys").size() == 1);
+  REQUIRE(published.at("old_verify_keys").size() == 1);  // and not that which is in use again
+  CHECK(published["old_verify_keys"].at(before.id().str()).at("expired_ts") == expired_ms);
+  CHECK(ring.for_events(ring.us, before));
+  CHECK(ring.keys->lookup()(ring.us, before.id())->valid_until_ms == expired_ms);
+  CHECK_FALSE(ring.for_requests(ring.us, before));
+  CHECK(ring.for_requests(ring.us, test::key_of(ring.us)));
 }
 
 TEST_CASE("what a response says of keys it does not prove is not believed") {

@@ -155,6 +155,28 @@ TEST_CASE("tokens are looked up again once a session was closed") {
   CHECK(accounts.open_session(alice, std::string(300, 'x'), "").error().code == ErrorCode::invalid_param);
 }
 
+TEST_CASE("a rotated signing key is another and the old one is kept to be published") {
+  const TemporaryFolder folder;
+  const std::string file = folder.path() + "/signing.key";
+  const auto us = *ServerName::parse("a.test");
+  const auto database = *storage::open_sqlite(folder.path(), us);
+  const auto before = read_or_create_signing_key(file, net::system_random());
+  REQUIRE(before);
+  const auto id = rotate_signing_key(file, us, database->federation(), net::system_clock(), net::system_random());
+  REQUIRE(id);
+  const auto after = read_or_create_signing_key(file, net::system_random());
+  REQUIRE(after);
+  CHECK(after->id() == *id);
+  CHECK(after->seed() != before->seed());
+  const auto kept = database->federation().server_keys(us);
+  REQUIRE(kept);
+  REQUIRE(kept->size() == 1);
+  CHECK(kept->front().key_id == before->id());
+  CHECK(kept->front().key == before->public_key());
+  CHECK(kept->front().old);
+  CHECK(kept->front().valid_until_ms <= net::system_clock().now_ms());
+}
+
 TEST_CASE("a signing key file is made once and read again as it is") {
   const TemporaryFolder folder;
   const std::string file = folder.path() + "/signing.key";
