@@ -116,6 +116,11 @@ class Parser {
     const auto add = [this](const char* name, const char* text) {
       command_with_json(name, text)->add_option("servers", args_.names, "As alpha.test, or alpha")->required();
     };
+    auto* more = command_with_json("add", "Put a homeserver of another kind beside ours, and return when it answers");
+    more->add_option("kind", args_.kind, "synapse: a real Synapse, from its Python packages (a minute the first time)")
+        ->required()
+        ->check(CLI::IsMember({"synapse"}));
+    more->add_option("name", args_.name, "As syn, which becomes syn.test")->required();
     add("kill", "End a server's process at once (SIGKILL)");
     add("start", "Start a server that ended, and return when it answers");
     add("block", "Cut a server from everyone, its own clients too; its process lives on");

@@ -19,7 +19,8 @@ struct Arguments {
   bool cheap_passwords = false;        // supervise
 
   std::vector<std::string> names;  // kill, start, block, unblock: servers
-  std::string name;                // logs: a server or "supervisor"
+  std::string kind;                // add: of server
+  std::string name;                // add: a new server; logs: a server or "supervisor"
   std::size_t lines = 40;          // logs
   bool follow = false;             // logs
 

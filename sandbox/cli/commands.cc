@@ -17,6 +17,7 @@ const std::map<std::string, Command>& commands() {
                                                        {"status", status_command},
                                                        {"down", down_command},
                                                        {"reset", reset_command},
+                                                       {"add", add_command},
                                                        {"kill", kill_command},
                                                        {"start", start_command},
                                                        {"block", block_command},

@@ -12,6 +12,7 @@ Result<void> status_command(const Arguments& args);
 Result<void> down_command(const Arguments& args);
 Result<void> reset_command(const Arguments& args);
 // cli/server_commands.cc
+Result<void> add_command(const Arguments& args);
 Result<void> kill_command(const Arguments& args);
 Result<void> start_command(const Arguments& args);
 Result<void> block_command(const Arguments& args);

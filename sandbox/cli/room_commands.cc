@@ -23,12 +23,15 @@ struct Opened {
   std::unique_ptr<storage::Inspection> database;
 };
 
-// The databases of the sandbox's servers, running or not; of one only when it is named.
+// The databases of the sandbox's servers of our own, running or not; of one only when it is named.
 Result<std::vector<Opened>> open_databases(const Arguments& args) {
   const Folder folder = choose_folder(args.dir);
   const auto status = last_status(folder);
   if (!status) return tl::make_unexpected(status.error());
-  std::vector<std::string> names = status->names();
+  std::vector<std::string> names;
+  for (const ServerStatus& server : status->servers) {
+    if (server.kind == ServerKind::skerry) names.push_back(server.name);
+  }
   if (!args.server.empty()) {
     auto name = find_server(names, args.server);
     if (!name) return tl::make_unexpected(name.error());

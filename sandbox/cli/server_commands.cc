@@ -1,4 +1,4 @@
-// kill, start, block, unblock, logs.
+// add, kill, start, block, unblock, logs.
 #include <chrono>
 #include <fstream>
 #include <iostream>
@@ -37,10 +37,15 @@ Result<void> for_each_server(const Arguments& args, const std::string& op) {
   if (!controller) return tl::make_unexpected(controller.error());
   const auto names = whole_names(*controller, args.names);
   if (!names) return tl::make_unexpected(names.error());
+  auto status = controller->status();
+  if (!status) return tl::make_unexpected(status.error());
   for (const std::string& name : *names) {
+    if (op == "start") {
+      if (auto there = make_kind_ready(status->server(name).kind); !there) return there;
+    }
     if (auto done = controller->command(op, name); !done) return done;
   }
-  auto status = controller->status();
+  status = controller->status();
   if (!status) return tl::make_unexpected(status.error());
   if (op == "start") {
     std::vector<std::string> reachable;
@@ -74,6 +79,35 @@ void follow(const std::string& file) {
 }
 
 }  // namespace
+
+Result<void> add_command(const Arguments& args) {
+  catch_interrupts();
+  const Folder folder = choose_folder(args.dir);
+  const auto kind = parse_server_kind(args.kind);
+  if (!kind) return tl::make_unexpected(kind.error());
+  auto controller = Controller::connect(folder);
+  if (!controller) return tl::make_unexpected(controller.error());
+  auto status = controller->status();
+  if (!status) return tl::make_unexpected(status.error());
+  const auto name = new_server_name(status->names(), args.name);
+  if (!name) return tl::make_unexpected(name.error());
+  if (auto there = make_kind_ready(*kind); !there) return there;
+  if (auto added = controller->add(*name, *kind); !added) return added;
+  if (!args.json) std::cout << *name << " starts" << std::endl;
+  if (auto answering = wait_until_answering(folder, *controller, {*name}); !answering) {
+    return fail(answering.error().code, answering.error().text + "\nIt stays added: `skerry start` tries again");
+  }
+  status = controller->status();
+  if (!status) return tl::make_unexpected(status.error());
+  if (args.json) {
+    std::cout << dump(public_json(*status)) << "\n";
+    return {};
+  }
+  const ServerStatus& server = status->server(*name);
+  std::cout << *name << " answers: clients " << server.client_url << ", other servers " << server.federation_address
+            << "\n";
+  return {};
+}
 
 Result<void> kill_command(const Arguments& args) { return for_each_server(args, "kill"); }
 Result<void> start_command(const Arguments& args) { return for_each_server(args, "start"); }

@@ -8,7 +8,7 @@ namespace skerry::sandbox {
 
 namespace {
 
-using Row = std::array<std::string, 6>;
+using Row = std::array<std::string, 7>;
 constexpr std::size_t gap = 2;
 
 std::string number(const char* format, double value) {
@@ -24,9 +24,9 @@ std::string milliseconds_text(std::chrono::duration<double> time) { return numbe
 std::string megabytes_text(std::uint64_t bytes) { return number("%.1f MB", static_cast<double>(bytes) / 1'000'000); }
 
 std::string server_table(const SandboxStatus& status) {
-  std::vector<Row> rows = {{"NAME", "CLIENT URL", "FEDERATION", "PID", "MEMORY", "STATE"}};
+  std::vector<Row> rows = {{"NAME", "KIND", "CLIENT URL", "FEDERATION", "PID", "MEMORY", "STATE"}};
   for (const ServerStatus& server : status.servers) {
-    rows.push_back({server.name, server.client_url, server.federation_address,
+    rows.push_back({server.name, to_text(server.kind), server.client_url, server.federation_address,
                     server.pid ? std::to_string(*server.pid) : "-",
                     server.pid ? megabytes_text(server.memory_bytes) : "-", to_text(server.state)});
   }

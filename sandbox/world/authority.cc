@@ -29,10 +29,10 @@ Result<net::CertificateAuthority> load_or_create(const Folder& folder) {
 
 }  // namespace
 
-Result<void> write_certificates(const Folder& folder, const Plan& plan) {
+Result<void> write_certificates(const Folder& folder, const std::vector<ServerPlan>& servers) {
   auto authority = load_or_create(folder);
   if (!authority) return tl::make_unexpected(authority.error());
-  for (const ServerPlan& server : plan.servers) {
+  for (const ServerPlan& server : servers) {
     std::vector<std::string> addresses = {server.own};
     if (server.gateway != server.own) addresses.push_back(server.gateway);
     auto identity =

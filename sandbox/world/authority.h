@@ -5,9 +5,9 @@
 
 namespace skerry::sandbox {
 
-// Certificates for all servers of the plan, with their keys beside their configurations: for the name, both addresses
+// Certificates for these servers, with their keys beside their configurations: for the name, both addresses
 // and localhost. They are made anew at each start; the authority stays, so that clients who were told to trust it keep
 // working. Errors: storage, internal.
-Result<void> write_certificates(const Folder& folder, const Plan& plan);
+Result<void> write_certificates(const Folder& folder, const std::vector<ServerPlan>& servers);
 
 }  // namespace skerry::sandbox

@@ -16,6 +16,7 @@
 #include "sandbox/world/interrupt.h"
 #include "sandbox/world/names.h"
 #include "sandbox/world/plan.h"
+#include "sandbox/world/synapse.h"
 #include "sandbox/world/web.h"
 
 namespace skerry::sandbox {
@@ -27,6 +28,7 @@ using Steady = std::chrono::steady_clock;
 constexpr std::chrono::seconds report_time{60};
 constexpr std::chrono::seconds end_time{20};
 constexpr std::chrono::seconds answer_time{30};
+constexpr std::chrono::seconds synapse_answer_time{120};
 constexpr std::chrono::milliseconds answer_time_per_server{500};
 constexpr std::chrono::milliseconds first_pause{5};
 constexpr std::chrono::milliseconds longest_pause{200};
@@ -193,13 +195,15 @@ Result<Sandbox> find(const UpOptions& options, Controller& controller) {
     return fail(ErrorCode::invalid_param, "the sandbox in " + options.folder.path + " is up " + what +
                                               "; `skerry down` stops it, and keeps its data");
   };
-  if (options.servers && *options.servers != status->servers.size()) {
-    return differs("with " + std::to_string(status->servers.size()) + " servers");
-  }
+  const std::size_t own = static_cast<std::size_t>(
+      std::count_if(status->servers.begin(), status->servers.end(),
+                    [](const ServerStatus& server) { return server.kind == ServerKind::skerry; }));
+  if (options.servers && *options.servers != own) return differs("with " + std::to_string(own) + " servers");
   if (options.traits.direct && !status->direct) return differs("with a gateway");
   std::vector<std::string> expected;
   for (const ServerStatus& server : status->servers) {
     if (!server.pid) {
+      if (auto there = make_kind_ready(server.kind); !there) return tl::make_unexpected(there.error());
       if (auto started = controller.command("start", server.name); !started) {
         return tl::make_unexpected(started.error());
       }
@@ -228,12 +232,20 @@ Result<SandboxStatus> wait_for_all(Starting& starting, const Folder& folder) {
 
 }  // namespace
 
+Result<void> make_kind_ready(ServerKind kind) {
+  return kind == ServerKind::synapse ? install_synapse() : Result<void>();
+}
+
 Result<void> wait_until_answering(const Folder& folder, Controller& controller, const std::vector<std::string>& names) {
   auto status = controller.status();
   if (!status) return tl::make_unexpected(status.error());
   Readiness readiness(*status, names);
   readiness.begin();
-  const auto deadline = Steady::now() + answer_time + answer_time_per_server * names.size();
+  const bool slow = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return status->server(name).kind == ServerKind::synapse;
+  });
+  const auto deadline =
+      Steady::now() + (slow ? synapse_answer_time : answer_time) + answer_time_per_server * names.size();
   auto next_look = Steady::now() + look_interval;
   while (!readiness.wait(std::chrono::milliseconds(50))) {
     if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
@@ -254,6 +266,9 @@ Result<void> wait_until_answering(const Folder& folder, Controller& controller, 
 
 Result<Sandbox> bring_up(const UpOptions& options) {
   if (auto controller = Controller::connect(options.folder)) return find(options, *controller);
+  if (remembers_kind(options.folder, ServerKind::synapse)) {
+    if (auto there = make_kind_ready(ServerKind::synapse); !there) return tl::make_unexpected(there.error());
+  }
   auto starting = Starting::begin(options);
   if (!starting) return tl::make_unexpected(starting.error());
   auto status = wait_for_all(*starting, options.folder);

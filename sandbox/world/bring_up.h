@@ -31,6 +31,10 @@ Result<Sandbox> bring_up(const UpOptions& options);
 // A tied sandbox stays from now on, with its folder. Errors: unreachable.
 Result<void> keep(Sandbox& sandbox);
 
+// Makes sure that the program of such servers is there, which may take minutes the first time. Errors: as
+// install_synapse().
+Result<void> make_kind_ready(ServerKind kind);
+
 // Waits until these servers answer their clients, and other servers by the certificate that they show. Errors: timeout,
 // cancelled; storage when one's process ended, with the end of its log.
 Result<void> wait_until_answering(const Folder& folder, Controller& controller, const std::vector<std::string>& names);

@@ -43,6 +43,12 @@ Result<void> Controller::command(const std::string& op, const std::string& serve
   return {};
 }
 
+Result<void> Controller::add(const std::string& server, ServerKind kind) {
+  auto answer = ask({{"op", "add"}, {"server", server}, {"kind", to_text(kind)}});
+  if (!answer) return tl::make_unexpected(answer.error());
+  return {};
+}
+
 Result<void> Controller::snapshot(const std::string& name, bool replace) {
   auto answer = ask({{"op", "snapshot"}, {"name", name}, {"replace", replace}});
   if (!answer) return tl::make_unexpected(answer.error());

@@ -21,6 +21,8 @@ class Controller {
   // Keep the sandbox's state under a name, and go back to it (world/snapshot.h). Errors: as command().
   Result<void> snapshot(const std::string& name, bool replace);
   Result<void> restore(const std::string& name);
+  // Adds a server to the sandbox, and starts it. Errors: as of command().
+  Result<void> add(const std::string& server, ServerKind kind);
   // Returns when the supervisor has ended, with everything it ran.
   Result<void> down();
 

@@ -47,6 +47,16 @@ DnsServer::~DnsServer() {
   thread_.join();
 }
 
+void DnsServer::set_zone(Zone zone) {
+  std::scoped_lock lock(mutex_);
+  zone_ = std::move(zone);
+}
+
+std::optional<std::string> DnsServer::answer(std::string_view query_untrusted) const {
+  std::scoped_lock lock(mutex_);
+  return answer_dns_query(query_untrusted, zone_);
+}
+
 void DnsServer::run() {
   while (true) {
     std::vector<pollfd> waiting = {
@@ -73,7 +83,7 @@ void DnsServer::answer_datagrams() {
     const ssize_t size =
         ::recvfrom(sockets_.udp.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&peer), &peer_size);
     if (size < 0) return;
-    const auto answer = answer_dns_query({buffer.data(), static_cast<std::size_t>(size)}, zone_);
+    const auto answer = this->answer({buffer.data(), static_cast<std::size_t>(size)});
     if (!answer) continue;
     ::sendto(sockets_.udp.get(), answer->data(), answer->size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&peer),
              peer_size);
@@ -99,7 +109,7 @@ bool DnsServer::serve(Connection& connection) const {
         static_cast<std::size_t>(static_cast<std::uint8_t>(received[0])) << 8 | static_cast<std::uint8_t>(received[1]);
     if (length > dns_query_bytes) return false;
     if (received.size() < prefix_bytes + length) break;
-    const auto answer = answer_dns_query(std::string_view(received).substr(prefix_bytes, length), zone_);
+    const auto answer = this->answer(std::string_view(received).substr(prefix_bytes, length));
     if (!answer) return false;
     std::string framed;
     framed += static_cast<char>(answer->size() >> 8);

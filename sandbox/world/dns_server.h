@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "core/result.h"
@@ -17,6 +18,9 @@ class DnsServer {
   static Result<std::unique_ptr<DnsServer>> start(const std::string& address, Zone zone);
   ~DnsServer();
 
+  // What it answers from now on. Thread-safe.
+  void set_zone(Zone zone);
+
   std::uint16_t port() const { return sockets_.port; }
 
  private:
@@ -26,8 +30,10 @@ class DnsServer {
   void answer_datagrams();
   void accept_connections();
   bool serve(Connection& connection) const;
+  std::optional<std::string> answer(std::string_view query_untrusted) const;
 
-  const Zone zone_;
+  mutable std::mutex mutex_;
+  Zone zone_;  // guarded by mutex_
   UdpTcp sockets_;
   Descriptor stop_;  // an eventfd
   std::vector<Connection> connections_;

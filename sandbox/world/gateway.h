@@ -17,6 +17,9 @@ class Gateway {
   // Relays every port of every server of the plan. Errors: storage.
   static Result<std::unique_ptr<Gateway>> start(net::Io& io, const Plan& plan);
 
+  // One more server, which nobody is cut from. Errors: storage; nothing of it is relayed then.
+  Result<void> add(net::Io& io, const Plan& plan, const ServerPlan& server);
+
   // Cut from everyone, both ways: connections to the server and those that it opened are reset at once, new ones on
   // arrival, until it is unblocked. REQUIRES: a server of the plan.
   void set_blocked(const std::string& server, bool blocked);

@@ -5,7 +5,7 @@ namespace skerry::sandbox {
 
 // From now on SIGINT, SIGTERM and SIGHUP do nothing but make interrupted() true. Twice is once.
 void catch_interrupts();
-bool interrupted();     // thread-safe
+bool interrupted();    // thread-safe
 int interrupted_by();  // the first one's number; 0 before
 
 }  // namespace skerry::sandbox

@@ -17,20 +17,21 @@ std::string address(int slot, std::size_t first_net, std::size_t index) {
 }
 
 // The basedir specification: a relative path is to be ignored.
-std::filesystem::path state_home() {
-  const char* given = std::getenv("XDG_STATE_HOME");
+std::filesystem::path base_folder(const char* variable, const char* below_home) {
+  const char* given = std::getenv(variable);
   if (given != nullptr && given[0] == '/') return given;
   const char* home = std::getenv("HOME");
   if (home == nullptr || home[0] != '/') {
     const passwd* user = ::getpwuid(::getuid());
     home = user != nullptr ? user->pw_dir : "/";
   }
-  return std::filesystem::path(home) / ".local/state";
+  return std::filesystem::path(home) / below_home;
 }
 
 std::filesystem::path usual_folder() {
   const char* given = std::getenv(folder_variable);
-  return given != nullptr && given[0] == '/' ? std::filesystem::path(given) : state_home() / "skerry";
+  return given != nullptr && given[0] == '/' ? std::filesystem::path(given)
+                                             : base_folder("XDG_STATE_HOME", ".local/state") / "skerry";
 }
 
 }  // namespace
@@ -41,6 +42,8 @@ Folder choose_folder(const std::string& typed) {
   while (text.size() > 1 && text.back() == '/') text.pop_back();
   return {text};
 }
+
+std::string cache_folder() { return (base_folder("XDG_CACHE_HOME", ".cache") / "skerry").string(); }
 
 std::string own_address(int slot, std::size_t index) { return address(slot, 0, index); }
 std::string gateway_address(int slot, std::size_t index) { return address(slot, 100, index); }

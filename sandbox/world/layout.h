@@ -44,6 +44,9 @@ struct Ports {
   friend bool operator==(const Ports&, const Ports&) = default;
 };
 
+// What all sandboxes share and can fetch again: skerry below $XDG_CACHE_HOME (~/.cache).
+std::string cache_folder();
+
 inline constexpr int max_slot = 254;  // 127.0.x.y is left to the system
 
 // Where the server of an index listens, and where the gateway listens for it. REQUIRES: 1 <= slot <= max_slot.

@@ -13,6 +13,7 @@ constexpr std::array<std::string_view, 26> alphabet = {
     "sierra",  "tango", "uniform", "victor", "whiskey",  "xray",    "yankee", "zulu"};
 constexpr std::string_view domain = ".test";
 constexpr std::size_t shown_names = 30;
+constexpr std::size_t longest_label = 63;
 
 std::string list(const std::vector<std::string>& names) {
   std::string text;
@@ -41,6 +42,27 @@ Result<std::string> find_server(const std::vector<std::string>& known, std::stri
     if (name == typed || name == std::string(typed) + std::string(domain)) return name;
   }
   return fail(ErrorCode::not_found, "there is no server " + std::string(typed) + " here; there are: " + list(known));
+}
+
+Result<std::string> new_server_name(const std::vector<std::string>& known, std::string_view typed) {
+  std::string name(typed);
+  if (!name.ends_with(domain)) name += domain;
+  const std::string label = name.substr(0, name.size() - domain.size());
+  const bool plain = !label.empty() && label.size() <= longest_label && label.front() != '-' && label.back() != '-' &&
+                     label.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+  if (!plain) {
+    return fail(
+        ErrorCode::invalid_param,
+        std::string(typed) + " is no name for a server: small letters, digits and hyphens, as in syn or syn.test");
+  }
+  if (std::find(known.begin(), known.end(), name) != known.end()) {
+    return fail(ErrorCode::invalid_param, name + " is here already");
+  }
+  const auto ours = server_names(max_servers);
+  if (std::find(ours.begin(), ours.end(), name) != ours.end()) {
+    return fail(ErrorCode::invalid_param, name + " is kept for a server of `skerry up --servers N`: take another name");
+  }
+  return name;
 }
 
 Result<UserId> parse_user(const std::vector<std::string>& known, std::string_view typed, std::string_view server) {

@@ -1,5 +1,6 @@
 #include "sandbox/world/plan.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <chrono>
 #include <cstring>
@@ -21,9 +22,15 @@ constexpr std::uint16_t usual_federation_port = Ports{}.federation;
 constexpr std::chrono::milliseconds patience{300};
 constexpr std::chrono::milliseconds step{10};
 
+struct AddedServer {
+  std::string name;
+  ServerKind kind{};
+};
+
 struct Remembered {
   int slot = 0;
   std::size_t servers = 0;
+  std::vector<AddedServer> added;
   Ports ports;
 };
 
@@ -40,6 +47,14 @@ Remembered remembered(const Folder& folder) {
   };
   found.slot = static_cast<int>(number("slot", max_slot));
   found.servers = static_cast<std::size_t>(number("servers", max_servers));
+  if (const Json* added = find_array(*json, "added")) {
+    for (const Json& each : *added) {
+      const std::string* name = find_string(each, "name");
+      const std::string* kind = find_string(each, "kind");
+      const auto parsed = parse_server_kind(kind != nullptr ? *kind : "");
+      if (name != nullptr && parsed) found.added.push_back({*name, *parsed});
+    }
+  }
   const auto port = [&number](const char* key, std::uint16_t usual) {
     const auto value = static_cast<std::uint16_t>(number(key, 65'535));
     return value == 0 ? usual : value;
@@ -88,7 +103,29 @@ std::string toml_text(const std::string& text) {
   return out + "\"";
 }
 
+// At the addresses behind those of the others.
+void append(Plan& plan, const std::string& name, ServerKind kind) {
+  const std::size_t index = plan.servers.size();
+  const std::string own = own_address(plan.slot.number, index);
+  plan.servers.push_back({name, own, plan.traits.direct ? own : gateway_address(plan.slot.number, index), kind});
+}
+
 }  // namespace
+
+std::string to_text(ServerKind kind) { return kind == ServerKind::synapse ? "synapse" : "skerry"; }
+
+Result<ServerKind> parse_server_kind(std::string_view text) {
+  for (const ServerKind kind : {ServerKind::skerry, ServerKind::synapse}) {
+    if (to_text(kind) == text) return kind;
+  }
+  return fail(ErrorCode::invalid_param, std::string(text) + " is no kind of server");
+}
+
+std::vector<std::string> Plan::names() const {
+  std::vector<std::string> names;
+  for (const ServerPlan& server : servers) names.push_back(server.name);
+  return names;
+}
 
 std::string Plan::client_url(const ServerPlan& server) const {
   return "http://" + server.gateway + ":" + std::to_string(ports.client);
@@ -119,10 +156,8 @@ Result<Plan> make_plan(const Folder& folder, std::size_t servers, const ServerTr
   plan.slot = std::move(*slot);
   plan.traits = traits;
   const int number = plan.slot.number;
-  for (std::size_t i = 0; i < servers; ++i) {
-    const std::string own = own_address(number, i);
-    plan.servers.push_back({server_name(i), own, traits.direct ? own : gateway_address(number, i)});
-  }
+  for (std::size_t i = 0; i < servers; ++i) append(plan, server_name(i), ServerKind::skerry);
+  for (const AddedServer& added : before.added) append(plan, added.name, added.kind);
   const bool expected = before.slot == number;
   const Ports wanted = expected ? before.ports : Ports{};
   for (const auto& [port, target] :
@@ -135,9 +170,29 @@ Result<Plan> make_plan(const Folder& folder, std::size_t servers, const ServerTr
   return plan;
 }
 
+Result<void> plan_another(Plan& plan, const std::string& typed, ServerKind kind) {
+  if (plan.servers.size() == max_servers) return fail(ErrorCode::invalid_param, "a sandbox has no more servers");
+  const auto name = new_server_name(plan.names(), typed);
+  if (!name) return tl::make_unexpected(name.error());
+  append(plan, *name, kind);
+  for (const std::uint16_t port : {plan.ports.federation, plan.ports.client, plan.ports.https}) {
+    if (free_everywhere({plan.servers.back()}, port)) continue;
+    const std::string address = plan.servers.back().own;
+    plan.servers.pop_back();
+    return fail(ErrorCode::storage, "port " + std::to_string(port) + " of " + address + " is taken");
+  }
+  return {};
+}
+
 Result<void> remember_plan(const Folder& folder, const Plan& plan) {
+  Json added = Json::array();
+  for (const ServerPlan& server : plan.servers) {
+    if (server.kind != ServerKind::skerry) added.push_back({{"name", server.name}, {"kind", to_text(server.kind)}});
+  }
+  const std::size_t own = plan.servers.size() - added.size();
   return write_file(folder.places_json(), dump({{"slot", plan.slot.number},
-                                                {"servers", plan.servers.size()},
+                                                {"servers", own},
+                                                {"added", std::move(added)},
                                                 {"federation_port", plan.ports.federation},
                                                 {"client_port", plan.ports.client},
                                                 {"https_port", plan.ports.https}}) +
@@ -145,6 +200,18 @@ Result<void> remember_plan(const Folder& folder, const Plan& plan) {
 }
 
 std::size_t remembered_servers(const Folder& folder) { return remembered(folder).servers; }
+
+std::vector<std::string> remembered_names(const Folder& folder) {
+  const Remembered before = remembered(folder);
+  std::vector<std::string> names = server_names(before.servers);
+  for (const AddedServer& added : before.added) names.push_back(added.name);
+  return names;
+}
+
+bool remembers_kind(const Folder& folder, ServerKind kind) {
+  const auto added = remembered(folder).added;
+  return std::any_of(added.begin(), added.end(), [kind](const AddedServer& each) { return each.kind == kind; });
+}
 
 std::string homeserver_config(const Plan& plan, const ServerPlan& server, const Folder& folder,
                               const std::string& dns) {

@@ -150,7 +150,7 @@ std::vector<Snapshot> list_snapshots(const Folder& folder) {
     struct stat status {};
     if (!check_snapshot_name(snapshot.name) || ::stat(entry.path().c_str(), &status) != 0) continue;
     snapshot.made_s = status.st_mtime;
-    snapshot.servers = remembered_servers({entry.path().string()});
+    snapshot.servers = remembered_names({entry.path().string()}).size();
     for (const auto& file : fs::recursive_directory_iterator(entry.path(), error)) {
       if (file.is_regular_file()) snapshot.bytes += file.file_size();
     }

@@ -52,6 +52,7 @@ Json public_json(const SandboxStatus& status) {
   Json servers = Json::array();
   for (const ServerStatus& server : status.servers) {
     servers.push_back({{"name", server.name},
+                       {"kind", to_text(server.kind)},
                        {"client_url", server.client_url},
                        {"federation_address", server.federation_address},
                        {"pid", server.pid ? Json(*server.pid) : Json()},
@@ -94,6 +95,9 @@ Result<SandboxStatus> parse_status(const Json& json) {
       if (!entry.at("pid").is_null()) server.pid = entry.at("pid").get<pid_t>();
       server.memory_bytes = entry.at("memory_bytes").get<std::uint64_t>();
       server.state = state_of(entry.at("state").get<std::string>());
+      const auto kind = parse_server_kind(entry.value("kind", to_text(ServerKind::skerry)));
+      if (!kind) return tl::make_unexpected(kind.error());
+      server.kind = *kind;
       server.own_client_url = entry.value("own_client_url", std::string());
       status.servers.push_back(std::move(server));
     }

@@ -9,6 +9,7 @@
 
 #include "core/json.h"
 #include "core/result.h"
+#include "sandbox/world/plan.h"
 
 namespace skerry::sandbox {
 
@@ -27,6 +28,7 @@ struct ServerStatus {
   std::uint64_t memory_bytes = 0;  // PSS
   ServerState state = ServerState::stopped;
   std::string own_client_url;  // past the gateway, as one who sits beside the server; not in sandbox.json
+  ServerKind kind = ServerKind::skerry;
 };
 
 struct SandboxStatus {

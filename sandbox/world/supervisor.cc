@@ -31,6 +31,7 @@
 #include "sandbox/world/names.h"
 #include "sandbox/world/snapshot.h"
 #include "sandbox/world/status.h"
+#include "sandbox/world/synapse.h"
 
 namespace skerry::sandbox {
 
@@ -90,6 +91,8 @@ class Supervisor {
   Result<void> start();
   Result<void> start_servers();
   Result<void> write_servers();
+  Result<void> write_settings(const ServerPlan& server) const;
+  Result<void> add(const Json& request);
   Result<void> spawn(Server& server);
   void turn();
   void read_signals();
@@ -171,17 +174,25 @@ Result<void> Supervisor::start_servers() {
 // What the servers are started with.
 Result<void> Supervisor::write_servers() {
   for (const ServerPlan& server : plan_.servers) {
-    if (auto made = make_folder(folder_.server(server.name)); !made) return made;
-    const std::string config = homeserver_config(plan_, server, folder_, dns_address_);
-    if (auto written = write_file(folder_.server(server.name) + "/homeserver.toml", config); !written) return written;
+    if (auto written = write_settings(server); !written) return written;
   }
-  return write_certificates(folder_, plan_);
+  return write_certificates(folder_, plan_.servers);
+}
+
+Result<void> Supervisor::write_settings(const ServerPlan& server) const {
+  const std::string folder = folder_.server(server.name);
+  if (auto made = make_folder(folder); !made) return made;
+  if (server.kind == ServerKind::synapse) return write_synapse_settings(plan_, server, folder_);
+  return write_file(folder + "/homeserver.toml", homeserver_config(plan_, server, folder_, dns_address_));
 }
 
 Result<void> Supervisor::spawn(Server& server) {
-  auto child = spawn_child(
-      {program_folder() + "/skerry-homeserver", "--config", folder_.server(server.plan.name) + "/homeserver.toml"},
-      folder_.server_log(server.plan.name));
+  const std::vector<std::string> words =
+      server.plan.kind == ServerKind::synapse
+          ? synapse_command(server.plan, folder_, dns_address_)
+          : std::vector{program_folder() + "/skerry-homeserver", std::string("--config"),
+                        folder_.server(server.plan.name) + "/homeserver.toml"};
+  auto child = spawn_child(words, folder_.server_log(server.plan.name));
   if (!child) return tl::make_unexpected(child.error());
   server.pid = *child;
   return {};
@@ -273,6 +284,7 @@ void Supervisor::handle(ControlServer::ConnectionId id, const Json& request) {
 Result<void> Supervisor::command(const std::string& name, const Json& request) {
   if (stop_deadline_) return fail(ErrorCode::cancelled, "the sandbox is going down");
   reap();
+  if (name == "add") return add(request);
   const std::string* which = find_string(request, "name");
   if (name == "snapshot") return snapshot(which != nullptr ? *which : "", request.value("replace", false));
   if (name == "restore") return restore(which != nullptr ? *which : "");
@@ -288,6 +300,31 @@ Result<void> Supervisor::command(const std::string& name, const Json& request) {
   if (name == "block") return set_blocked(server, true);
   if (name == "unblock") return set_blocked(server, false);
   return fail(ErrorCode::unrecognized, "the supervisor knows no " + name);
+}
+
+// What cannot be undone comes last, so that a server that could not be added is not there.
+Result<void> Supervisor::add(const Json& request) {
+  const std::string* name = find_string(request, "server");
+  const std::string* kind_name = find_string(request, "kind");
+  const auto kind = parse_server_kind(kind_name != nullptr ? *kind_name : "");
+  if (!kind) return tl::make_unexpected(kind.error());
+  if (auto planned = plan_another(plan_, name != nullptr ? *name : "", *kind); !planned) return planned;
+  const ServerPlan server = plan_.servers.back();
+  auto done = write_settings(server);
+  if (done) done = write_certificates(folder_, {server});
+  if (done && gateway_) done = gateway_->add(*io_, plan_, server);
+  if (!done) {
+    plan_.servers.pop_back();
+    return done;
+  }
+  for (const Server& each : servers_) {
+    if (each.blocked) gateway_->set_blocked(each.plan.name, true);  // from the new one, too
+  }
+  dns_->set_zone(plan_.zone());
+  servers_.push_back({server});
+  log::info("supervisor", server.name + " is added");
+  if (auto remembered = remember_plan(folder_, plan_); !remembered) return remembered;
+  return spawn(servers_.back());
 }
 
 // All servers stand still at once while the copy is made. What one of them got from another was on that one's disk
@@ -310,11 +347,13 @@ Result<void> Supervisor::snapshot(const std::string& name, bool replace) {
 // Where it fails the state is as it was, and the servers run again all the same.
 Result<void> Supervisor::restore(const std::string& name) {
   if (auto found = find_snapshot(folder_, name); !found) return tl::make_unexpected(found.error());
-  const std::size_t then = remembered_servers({folder_.snapshots() + "/" + name});
-  if (then != servers_.size()) {
-    return fail(ErrorCode::invalid_param, "the snapshot is of " + std::to_string(then) + " servers, and " +
-                                              std::to_string(servers_.size()) +
-                                              " are up: skerry down, then restore, then up");
+  const auto then = remembered_names({folder_.snapshots() + "/" + name});
+  const auto now = plan_.names();
+  if (then != now) {
+    const std::string numbers = then.size() == now.size() ? "other servers than are up"
+                                                          : std::to_string(then.size()) + " servers, and " +
+                                                                std::to_string(now.size()) + " are up";
+    return fail(ErrorCode::invalid_param, "the snapshot is of " + numbers + ": skerry down, then restore, then up");
   }
   for (Server& server : servers_) kill(server);
   auto done = restore_snapshot(folder_, name);
@@ -393,6 +432,7 @@ SandboxStatus Supervisor::status() const {
   for (const Server& server : servers_) {
     ServerStatus entry;
     entry.name = server.plan.name;
+    entry.kind = server.plan.kind;
     entry.client_url = plan_.client_url(server.plan);
     entry.federation_address = plan_.federation_address(server.plan);
     entry.own_client_url = "http://" + server.plan.own + ":" + std::to_string(plan_.ports.client);

@@ -44,6 +44,18 @@ TEST_CASE("an unknown server is answered by a list of the known ones") {
   CHECK(!find_server(three, ""));
 }
 
+TEST_CASE("a server that is added has a name that is nobody else's now or later") {
+  CHECK(*new_server_name(three, "syn") == "syn.test");
+  CHECK(*new_server_name(three, "syn-2.test") == "syn-2.test");
+  for (const char* name : {"", ".test", "Syn", "syn.example.org", "a.b", "-syn", "syn-", "s_n", "alpha", "s028"}) {
+    INFO(name);
+    CHECK(new_server_name(three, name).error().code == ErrorCode::invalid_param);
+  }
+  CHECK_FALSE(new_server_name(three, "zulu.test"));  // the 26th server of our own
+  CHECK_FALSE(new_server_name({"syn.test"}, "syn"));
+  CHECK_FALSE(new_server_name(three, std::string(64, 'a')));
+}
+
 TEST_CASE("users may be typed in either form and are printed in the second") {
   CHECK(user("alice@alpha.test") == "@alice:alpha.test");
   CHECK(user("@alice:alpha.test") == "@alice:alpha.test");

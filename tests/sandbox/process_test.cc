@@ -2,7 +2,9 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -51,6 +53,28 @@ class Folder {
  private:
   TemporaryFolder root_;
   std::string path_;
+};
+
+// An environment variable for the length of a test.
+class Variable {
+ public:
+  Variable(const char* name, const std::string& value) : name_(name) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    ::setenv(name, value.c_str(), 1);
+  }
+  ~Variable() {
+    if (before_) {
+      ::setenv(name_, before_->c_str(), 1);
+    } else {
+      ::unsetenv(name_);
+    }
+  }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* name_;
+  std::optional<std::string> before_;
 };
 
 std::vector<pid_t> pids(const Json& sandbox) {
@@ -123,6 +147,80 @@ TEST_CASE("accounts and the authority survive down and up and do not survive res
   CHECK(folder.skerry({"reset"}).status == 0);
   CHECK_FALSE(std::filesystem::exists(folder.path() + "/servers"));
   CHECK(folder.skerry({"status"}).status == 1);
+}
+
+TEST_CASE("what cannot be added is told and changes nothing") {
+  const Folder folder;
+  CHECK(folder.skerry({"add", "synapse", "syn"}).status == 1);  // nothing is up
+  folder.json({"up", "--servers", "1"});
+  CHECK(folder.skerry({"add", "dendrite", "den"}).status == 2);
+  CHECK(folder.skerry({"add", "synapse", "alpha"}).status == 1);
+  CHECK(folder.skerry({"add", "synapse", "UPPER"}).status == 1);
+  const TemporaryFolder nothing;
+  const Variable path("PATH", nothing.path());
+  const Variable cache("XDG_CACHE_HOME", nothing.path());
+  const Ran without_python = folder.skerry({"add", "synapse", "syn"});
+  CHECK(without_python.status == 1);
+  CHECK(without_python.output.find("Synapse cannot be installed: there is no python3 in PATH") != std::string::npos);
+  const Variable python("SKERRY_SYNAPSE_PYTHON", nothing.path() + "/python");
+  CHECK(folder.skerry({"add", "synapse", "syn"}).output.find("SKERRY_SYNAPSE_PYTHON") != std::string::npos);
+  CHECK(folder.json({"status"}).at("servers").size() == 1);
+}
+
+TEST_CASE("packages that cannot be had are told by the end of the log and are tried again the next time") {
+  const Folder folder;
+  folder.json({"up", "--servers", "1"});
+  const TemporaryFolder bin;
+  const TemporaryFolder cache_home;
+  const Variable cache("XDG_CACHE_HOME", cache_home.path());
+  const Variable path("PATH", bin.path() + ":/usr/bin:/bin");
+  // It makes no environment and tells why.
+  write_file(bin.path() + "/python3", "#!/bin/sh\necho 'no venv on this machine'\nexit 1\n");
+  std::filesystem::permissions(bin.path() + "/python3", std::filesystem::perms::owner_all);
+  for (int time = 0; time < 2; ++time) {
+    const Ran ran = folder.skerry({"add", "synapse", "syn"});
+    CHECK(ran.status == 1);
+    CHECK(ran.output.find("is installed into " + cache_home.path() + "/skerry/synapse-") != std::string::npos);
+    CHECK(ran.output.find("Synapse cannot be installed: the end of ") != std::string::npos);
+    CHECK(ran.output.find("no venv on this machine") != std::string::npos);
+  }
+  CHECK(folder.json({"status"}).at("servers").size() == 1);
+}
+
+TEST_CASE("an added server is reached by its name and remembered and gone after reset") {
+  const Folder folder;
+  folder.json({"up", "--servers", "1"});
+  const TemporaryFolder cache_home;
+  const Variable cache("XDG_CACHE_HOME", cache_home.path());
+  // Stands for Synapse's Python: takes the words that it is started with, and ends.
+  const std::string environment = cache_home.path() + "/skerry/synapse-1.163.2";
+  std::filesystem::create_directories(environment + "/bin");
+  write_file(environment + "/whole", "");
+  write_file(environment + "/bin/python", "#!/bin/sh\necho \"started with $*\"\nexit 3\n");
+  std::filesystem::permissions(environment + "/bin/python", std::filesystem::perms::owner_all);
+  const Ran added = folder.skerry({"add", "synapse", "syn"});
+  CHECK(added.status == 1);  // it never answers
+  CHECK(added.output.find("syn.test ended") != std::string::npos);
+  CHECK(added.output.find("started with " + folder.path() + "/servers/syn.test/launch.py") != std::string::npos);
+  CHECK(folder.state("syn.test") == "stopped");
+  const Json servers = folder.json({"status"}).at("servers");
+  REQUIRE(servers.size() == 2);
+  CHECK(servers[0].at("kind") == "skerry");
+  CHECK(servers[1].at("kind") == "synapse");
+  CHECK(folder.skerry({"add", "synapse", "syn"}).status == 1);  // here already
+  const Json config = Json::parse(read_file(folder.path() + "/servers/syn.test/homeserver.yaml"));
+  CHECK(config.at("server_name") == "syn.test");
+  CHECK(config.at("federation_custom_ca_list").at(0) == folder.path() + "/authority/ca.pem");
+  CHECK_FALSE(config.contains("federation_verify_certificates"));  // Synapse's default is to verify
+  const std::string key = read_file(folder.path() + "/servers/syn.test/signing.key");
+  CHECK(key.starts_with("ed25519 a_"));
+
+  folder.skerry({"down"});
+  folder.skerry({"up"});  // fails, as syn.test does, and takes everything down
+  CHECK(read_file(folder.path() + "/servers/syn.test/signing.key") == key);
+  CHECK(folder.state("syn.test") == "stopped");
+  CHECK(folder.skerry({"reset"}).status == 0);
+  CHECK(folder.json({"up"}).at("servers").size() == 3);
 }
 
 TEST_CASE("a killed server is seen and started again and the others go on") {
