@@ -240,8 +240,9 @@ TEST_CASE("a dozen networks at once do not disturb each other") {
   std::vector<std::unique_ptr<ChildProcess>> running;
   for (int i = 0; i < dozen; ++i) {
     networks.emplace_back();  // $OUT is this one's from now on
-    running.push_back(networks.back().starts(
-        "env > $OUT/env; " + note_network + "until test -e $OUT/enough; do sleep 0.1; done", {"--users", "alice"}));
+    running.push_back(
+        networks.back().starts("env > $OUT/env; " + note_network + "until test -e $OUT/enough; do sleep 0.1; done",
+                               {"--users", "alice", "--room"}));
   }
   std::vector<Api> alices;
   for (const Exec& network : networks) {
