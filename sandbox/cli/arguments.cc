@@ -250,6 +250,7 @@ class Parser {
         ->type_name("N");
     exec->add_option("--users", args_.users, "Users to register: alice (on the first server), bob@bravo")
         ->delimiter(',')
+        ->allow_extra_args(false)
         ->type_name("USER,...");
     exec->add_flag("--room", args_.with_room, "A public room with all users in it");
     exec->add_flag("--keep", args_.keep, "Leave the network up, and say where it is");
