@@ -36,6 +36,9 @@ class Nobody final : public homeserver::RemoteRooms {
   }
   Result<Joined> send_join(const ServerName&, const RoomId&, const EventId&, const Json&) override { return nobody(); }
   Result<void> send_leave(const ServerName&, const RoomId&, const EventId&, const Json&) override { return nobody(); }
+  Result<std::vector<Json>> send_knock(const ServerName&, const RoomId&, const EventId&, const Json&) override {
+    return nobody();
+  }
   Result<Json> invite(const ServerName&, const RoomId&, const EventId&, const std::string&, const Json&,
                       const Json&) override {
     return nobody();

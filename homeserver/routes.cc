@@ -81,6 +81,7 @@ const std::vector<Route> table = {
     // -- rooms: making, finding, joining
     {"POST", "/_matrix/client/v3/createRoom", create_room, user, local, canonical},
     {"POST", "/_matrix/client/v3/join/{roomIdOrAlias}", join_room_or_alias, user, outbound, canonical},
+    {"POST", "/_matrix/client/v3/knock/{roomIdOrAlias}", knock_room_or_alias, user, outbound, canonical},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/join", join_room, user, outbound, canonical},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/leave", leave_room, user, outbound, canonical},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/forget", forget_room, user, local, json},

@@ -69,9 +69,10 @@ struct StrippedInvite {
   UserId user;
   std::string room_version;
   std::string membership;           // invite or knock; leave: it is over since `position`
-  std::string event_json;           // the signed event
+  std::string event_json;           // the signed event; of a leave that the user sent: empty
   std::string stripped_state_json;  // array of stripped events, the membership event included
   StreamPosition position = 0;
+  ServerName via;  // who sent the invite, or took the knock; empty when not known
 };
 
 class RoomStore {

@@ -103,7 +103,7 @@ class Parser {
   }
 
   void add_room_commands() {
-    command("rooms", "List rooms and invitations, with unread counts");
+    command("rooms", "List rooms, invitations and knocks, with unread counts");
 
     auto* create = command("create", "Make a room; prints its id");
     create->add_option("--name", args_.name, "Its name");
@@ -116,11 +116,16 @@ class Parser {
     add_room_option(join, "!room:id or #alias:server, or the name of a room you are invited to");
     join->add_option("--via", args_.via, "Server that is in the room; may be repeated")->allow_extra_args(false);
 
+    auto* knock = command("knock", "Ask to be let into a room");
+    add_room_option(knock, "!room:id or #alias:server");
+    knock->add_option("--via", args_.via, "Server that is in the room; may be repeated")->allow_extra_args(false);
+    knock->add_option("--reason", args_.reason, "Why they should let you in");
+
     auto* invite = command("invite", "Invite someone");
     add_room_option(invite);
     invite->add_option("user", args_.user, "@user:server")->required();
 
-    add_room_option(command("leave", "Leave a room, or decline an invitation"));
+    add_room_option(command("leave", "Leave a room, decline an invitation or take a knock back"));
     add_room_option(command("members", "List who is in a room, or invited"));
   }
 

@@ -31,6 +31,7 @@ struct Arguments {
   // Rooms and messages.
   std::string room;
   std::vector<std::string> via;
+  std::string reason;
   std::string name;
   std::string topic;
   std::string alias;

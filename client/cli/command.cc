@@ -22,7 +22,7 @@ const std::map<std::string, Command>& commands() {
       {"whoami", whoami_command},     {"accounts", accounts_command}, {"rooms", rooms_command},
       {"create", create_command},     {"join", join_command},         {"invite", invite_command},
       {"leave", leave_command},       {"members", members_command},   {"send", send_command},
-      {"read", read_command},         {"tail", tail_command}};
+      {"read", read_command},         {"tail", tail_command},         {"knock", knock_command}};
   return table;
 }
 

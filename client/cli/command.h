@@ -64,6 +64,7 @@ Done accounts_command(const Environment& env);
 Done rooms_command(const Environment& env);
 Done create_command(const Environment& env);
 Done join_command(const Environment& env);
+Done knock_command(const Environment& env);
 Done invite_command(const Environment& env);
 Done leave_command(const Environment& env);
 Done members_command(const Environment& env);

@@ -1,4 +1,4 @@
-// rooms, create, join, invite, leave, members.
+// rooms, create, join, knock, invite, leave, members.
 #include <algorithm>
 
 #include <nlohmann/json.hpp>
@@ -10,26 +10,28 @@
 namespace skerry::client {
 namespace {
 
-void show_room(const Environment& env, const Room& room) {
-  const bool invited = room.membership() == Room::Membership::invited;
-  Json line = {{"room_id", room.id()},  {"name", room.name().str()},     {"membership", invited ? "invite" : "join"},
+void show_room(const Environment& env, const Room& room, const std::string& membership) {
+  const bool invited = membership == "invite";
+  Json line = {{"room_id", room.id()},  {"name", room.name().str()},     {"membership", membership},
                {"unread", room.unread}, {"highlights", room.highlights}, {"topic", room.topic().str()}};
   if (const RoomEvent* alias = room.state_event("m.room.canonical_alias")) line["alias"] = alias->text("alias");
-  if (!invited) line["joined_members"] = room.joined_count();
+  if (membership == "join") line["joined_members"] = room.joined_count();
   if (invited) line["invited_by"] = room.inviter();
   env.print(line);
   SafeText text = SafeText(room.id()) + "  " + room.name();
   if (room.unread > 0) text += "  (" + std::to_string(room.unread) + " unread)";
   if (invited) text += SafeText("  (invited by ") + SafeText(room.inviter()) + ")";
+  if (membership == "knock") text += "  (you knocked, and wait for an answer)";
   env.say(text);
 }
 
 template <class Updates>
-void show_rooms(const Environment& env, const std::string& own_user_id, const Updates& updates) {
+void show_rooms(const Environment& env, const std::string& own_user_id, const Updates& updates,
+                const std::string& membership) {
   for (const auto& update : updates) {
     Room room(update.room_id, own_user_id);
     room.apply(update);
-    show_room(env, room);
+    show_room(env, room, membership);
   }
 }
 
@@ -54,8 +56,9 @@ Done rooms_command(const Environment& env) {
   request.timeline_limit = 1;
   auto answer = account->session->call(api::sync(request));
   if (!answer) return sorry("Your rooms could not be listed", answer.error());
-  show_rooms(env, account->stored.user_id, answer->invited);
-  show_rooms(env, account->stored.user_id, answer->joined);
+  show_rooms(env, account->stored.user_id, answer->invited, "invite");
+  show_rooms(env, account->stored.user_id, answer->knocked, "knock");
+  show_rooms(env, account->stored.user_id, answer->joined, "join");
   return {};
 }
 
@@ -89,6 +92,17 @@ Done join_command(const Environment& env) {
   if (!id) return sorry(SafeText("Joining ") + room + " failed", id.error());
   env.print({{"room_id", *id}});
   env.say(SafeText("Joined ") + *id);
+  return {};
+}
+
+Done knock_command(const Environment& env) {
+  auto account = env.account();
+  if (!account) return sorry(account.error());
+  const std::string& room = env.args.room;
+  auto id = account->session->call(api::knock(room, env.args.via, env.args.reason));
+  if (!id) return sorry(SafeText("Knocking on ") + room + " failed", id.error());
+  env.print({{"room_id", *id}});
+  env.say(SafeText("Knocked on ") + *id + "; 'rooms' shows when you are invited");
   return {};
 }
 

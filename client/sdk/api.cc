@@ -148,17 +148,32 @@ Call<std::string> create_room(const CreateRoom& room) {
   return out;
 }
 
-Call<std::string> join(const std::string& room_id_or_alias, const std::vector<std::string>& via) {
-  std::string target = prefix + "/join/" + percent_encode(room_id_or_alias);
+namespace {
+
+// join and knock.
+Call<std::string> enter(const std::string& how, const std::string& room_id_or_alias,
+                        const std::vector<std::string>& via, Json body) {
+  std::string target = prefix + how + percent_encode(room_id_or_alias);
   char separator = '?';
   for (const std::string& server : via) {
     // Servers older than Matrix 1.12 know the parameter by its first name.
     target += separator + ("via=" + percent_encode(server)) + "&server_name=" + percent_encode(server);
     separator = '&';
   }
-  auto out = post<std::string>(std::move(target), Json::object(), string_member("room_id"));
+  auto out = post<std::string>(std::move(target), std::move(body), string_member("room_id"));
   out.timeout = std::chrono::milliseconds(180'000);  // joining a big room through other servers takes its time
   return out;
+}
+
+}  // namespace
+
+Call<std::string> join(const std::string& room_id_or_alias, const std::vector<std::string>& via) {
+  return enter("/join/", room_id_or_alias, via, Json::object());
+}
+
+Call<std::string> knock(const std::string& room_id_or_alias, const std::vector<std::string>& via,
+                        const std::string& reason) {
+  return enter("/knock/", room_id_or_alias, via, reason.empty() ? Json::object() : Json{{"reason", reason}});
 }
 
 Call<Nothing> invite(const std::string& room_id, const std::string& user_id) {

@@ -44,6 +44,8 @@ struct CreateRoom {
 };
 Call<std::string> create_room(const CreateRoom& room);                                             // the room id
 Call<std::string> join(const std::string& room_id_or_alias, const std::vector<std::string>& via);  // the room id
+Call<std::string> knock(const std::string& room_id_or_alias, const std::vector<std::string>& via,
+                        const std::string& reason);  // the room id
 Call<Nothing> invite(const std::string& room_id, const std::string& user_id);
 Call<Nothing> leave(const std::string& room_id);
 Call<std::string> resolve_alias(const std::string& alias);  // the room id

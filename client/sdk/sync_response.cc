@@ -90,6 +90,9 @@ std::optional<SyncResponse> parse_sync_response(const Json& answer) {
   each_room(answer, "invite", [&out](const std::string& id, const Json& entry) {
     out.invited.push_back({id, events_in(entry, "invite_state")});
   });
+  each_room(answer, "knock", [&out](const std::string& id, const Json& entry) {
+    out.knocked.push_back({id, events_in(entry, "knock_state")});
+  });
   each_room(answer, "leave", [&out](const std::string& id, const Json& entry) {
     out.left.push_back({id, events_in(entry, "timeline")});
   });

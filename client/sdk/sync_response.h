@@ -37,6 +37,7 @@ struct SyncResponse {
   std::string next_batch;
   std::vector<JoinedRoomUpdate> joined;
   std::vector<InvitedRoomUpdate> invited;
+  std::vector<InvitedRoomUpdate> knocked;  // one knocked, and waits for an answer
   std::vector<LeftRoomUpdate> left;
 
   bool empty() const { return joined.empty() && invited.empty() && left.empty(); }

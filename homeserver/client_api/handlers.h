@@ -56,6 +56,7 @@ void change_password(Services&, Call, Reply);
 // membership.cc
 void join_room(Services&, Call, Reply);
 void join_room_or_alias(Services&, Call, Reply);
+void knock_room_or_alias(Services&, Call, Reply);
 void leave_room(Services&, Call, Reply);
 void forget_room(Services&, Call, Reply);
 void invite_user(Services&, Call, Reply);

@@ -1,5 +1,8 @@
 // POST /join/{roomIdOrAlias}, /rooms/{roomId}/join    joins, through other servers (`via`) where this one is not in the
-// room POST /rooms/{roomId}/leave, /forget                 leaves, or rejects an invitation; hides a room that was left
+//                                                     room
+// POST /knock/{roomIdOrAlias}                         asks to be let in, likewise
+// POST /rooms/{roomId}/leave, /forget                 leaves, rejects an invitation, takes a knock back; hides a room
+//                                                     that was left
 // POST /rooms/{roomId}/invite, /kick, /ban, /unban    changes another user's membership
 // GET  /joined_rooms                                  the caller's rooms
 // Client-server API, 'Room membership'.
@@ -29,6 +32,21 @@ std::vector<ServerName> via_servers(const Call& call) {
     }
   }
   return servers;
+}
+
+// The room of the path, and servers that may know it.
+Result<MembershipService::Resolved> room_and_servers(Services& services, const Call& call) {
+  std::vector<ServerName> via = via_servers(call);
+  if (!call.parameters[0].starts_with('#')) {
+    auto room = path_id<RoomId>(call, 0);
+    if (!room) return tl::make_unexpected(room.error());
+    return MembershipService::Resolved{std::move(*room), std::move(via)};
+  }
+  auto alias = path_id<RoomAlias>(call, 0);
+  if (!alias) return tl::make_unexpected(alias.error());
+  auto resolved = services.membership.resolve_alias(*alias);
+  if (resolved) resolved->servers.insert(resolved->servers.begin(), via.begin(), via.end());
+  return resolved;
 }
 
 void join(Services& services, const Call& call, const RoomId& room, std::vector<ServerName> via, Reply reply) {
@@ -87,14 +105,20 @@ void join_room(Services& services, Call call, Reply reply) {
 }
 
 void join_room_or_alias(Services& services, Call call, Reply reply) {
-  std::vector<ServerName> via = via_servers(call);
-  if (!call.parameters[0].starts_with('#')) return join_room(services, std::move(call), std::move(reply));
-  auto alias = path_id<RoomAlias>(call, 0);
-  if (!alias) return reply.error(alias.error());
-  auto resolved = services.membership.resolve_alias(*alias);
+  auto resolved = room_and_servers(services, call);
   if (!resolved) return reply.error(resolved.error());
-  via.insert(via.end(), resolved->servers.begin(), resolved->servers.end());
-  join(services, call, resolved->room, std::move(via), std::move(reply));
+  join(services, call, resolved->room, std::move(resolved->servers), std::move(reply));
+}
+
+void knock_room_or_alias(Services& services, Call call, Reply reply) {
+  auto extra = extra_content(*call.body);
+  if (!extra) return reply.error(extra.error());
+  if (auto wait = services.rate_limiter.join(call.caller->user)) return reply.limited(*wait);
+  auto resolved = room_and_servers(services, call);
+  if (!resolved) return reply.error(resolved.error());
+  auto knocked = services.membership.knock(call.caller->user, resolved->room, resolved->servers, dump(*extra));
+  if (!knocked) return reply.error(knocked.error());
+  reply.json({{"room_id", knocked->str()}});
 }
 
 void leave_room(Services& services, Call call, Reply reply) {

@@ -5,6 +5,7 @@
 #include "homeserver/federation_api/common.h"
 #include "homeserver/federation_api/handlers.h"
 #include "homeserver/rate_limiter.h"
+#include "homeserver/rooms/outside.h"
 #include "net/log.h"
 
 namespace skerry::homeserver::federation_api {
@@ -26,26 +27,15 @@ struct Invitation {
 
 Error invalid(const char* why) { return {ErrorCode::invalid_param, why}; }
 
-// A state event that describes the room, as PDU (v1.16 on) or already stripped (older servers), as clients see it.
-std::optional<Json> strip(const Json& event) {
-  if (!event.is_object()) return std::nullopt;
-  const std::string* type = find_string(event, "type");
-  const std::string* state_key = find_string(event, "state_key");
-  const std::string* sender = find_string(event, "sender");
-  const Json* content = find_object(event, "content");
-  if (type == nullptr || state_key == nullptr || sender == nullptr || content == nullptr) return std::nullopt;
-  return Json{{"type", *type}, {"state_key", *state_key}, {"sender", *sender}, {"content", *content}};
-}
-
 // `invite_room_state`. Where the room's id is its create event's hash, the events must prove that they are of that
 // room; in older rooms they are taken as they come, since older servers send them stripped.
 Result<void> read_state(const Json& list, Invitation& invitation) {
   const bool proves = invitation.rules->room_id_is_create_hash;
   bool has_create = false;
   for (const Json& entry : list) {
-    auto stripped = strip(entry);
+    auto known = stripped(entry);
     if (invitation.stripped.size() >= max_state_events) break;
-    if (stripped) invitation.stripped.push_back(std::move(*stripped));
+    if (known) invitation.stripped.push_back(std::move(*known));
     if (!proves) continue;
     const auto event =
         check_format(*invitation.rules, entry).and_then([&] { return Event::make(*invitation.rules, entry); });
@@ -98,7 +88,7 @@ Result<Invitation> read(const Call& call, const ServerName& us) {
   const Json* state = find_array(*call.body, "invite_room_state");
   if (auto fine = read_state(state == nullptr ? Json::array() : *state, invitation); !fine)
     return tl::make_unexpected(fine.error());
-  invitation.stripped.push_back(*strip(*event));
+  invitation.stripped.push_back(*stripped(*event));
   return invitation;
 }
 
@@ -149,7 +139,7 @@ bool is_signed(Services& services, const Invitation& invitation, MissingKeys& mi
 }
 
 // The signatures' keys are known by now, if they can be.
-void accept(Services& services, Invitation invitation, Reply reply) {
+void accept(Services& services, const ServerName& origin, Invitation invitation, Reply reply) {
   MissingKeys missing;
   if (!is_signed(services, invitation, missing))
     return reply.error(invalid("the signature or hash of an event does not hold"));
@@ -166,6 +156,7 @@ void accept(Services& services, Invitation invitation, Reply reply) {
     kept.membership = "invite";
     kept.event_json = dump(invitation.event);
     kept.stripped_state_json = dump(invitation.stripped);
+    kept.via = origin;
     auto position = services.database.rooms().save_stripped_invite(std::move(kept));
     if (!position) return reply.error(position.error());
     services.notifier.notify(*position, {invitation.target});
@@ -187,12 +178,13 @@ void invite(Services& services, Call call, Reply reply) {
   if (auto wait = services.rate_limiter.invite(call.origin, invitation->target)) return reply.limited(*wait);
   MissingKeys missing;
   (void)is_signed(services, *invitation, missing);
-  if (missing.empty()) return accept(services, std::move(*invitation), std::move(reply));
+  if (missing.empty()) return accept(services, call.origin, std::move(*invitation), std::move(reply));
   auto waiting = std::make_shared<std::pair<Invitation, Reply>>(std::move(*invitation), std::move(reply));
   // The inviting server vouches for the keys of those that cannot be asked.
-  services.keys.fetch(std::move(missing), {call.origin}, [&services, waiting] {
-    (void)services.outbound.post(
-        [&services, waiting] { accept(services, std::move(waiting->first), std::move(waiting->second)); });
+  services.keys.fetch(std::move(missing), {call.origin}, [&services, origin = call.origin, waiting] {
+    (void)services.outbound.post([&services, origin, waiting] {
+      accept(services, origin, std::move(waiting->first), std::move(waiting->second));
+    });
   });
 }
 

@@ -125,15 +125,20 @@ Result<void> Engine::extend(const std::shared_ptr<Room>& room, const Placed& pla
   std::vector<UserId> came;
   std::vector<UserId> went;
   std::vector<UserId> affected;
+  std::vector<ServerName> told;  // that an invitation or a knock is over
   for (const auto& [key, id] : delta) {
     if (key.type != "m.room.member") continue;
     const auto user = UserId::parse(key.state_key);
     if (!user) continue;
-    const bool was_joined = room->membership(room->current, *user) == "join";
+    const std::string before(room->membership(room->current, *user));
+    const bool was_joined = before == "join";
     const bool is_joined = room->membership(next, *user) == "join";
     if (was_joined && !is_joined) went.push_back(*user);
     if (!was_joined && is_joined) came.push_back(*user);
     if (user->server() == context.us) affected.push_back(*user);
+    const bool is_end = !is_joined && (before == "invite" || before == "knock");
+    const bool is_told = user->server() != context.us && event.sender().server() == context.us && id == event.id();
+    if (is_end && is_told) told.push_back(user->server());
   }
   if (auto trouble = room->take_trouble()) return tl::make_unexpected(*trouble);
 
@@ -142,6 +147,7 @@ Result<void> Engine::extend(const std::shared_ptr<Room>& room, const Placed& pla
   for (const auto& user : went) room->residents.remove(user, context.us);
   prepared.concerned = joined_lists(room->residents.local_users(), affected);
   prepared.servers = joined_lists(room->residents.other_servers(context.us), *servers_before);
+  prepared.servers = joined_lists(prepared.servers, told);
   prepared.commit.heads.emplace();
   for (const auto& head : heads) prepared.commit.heads->push_back(head.id);
   prepared.commit.current_state = next.id();

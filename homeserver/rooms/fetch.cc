@@ -106,7 +106,7 @@ void Fetcher::note_failure(const ServerName& server, const Error& error) {
 std::vector<EventPtr> Fetcher::verified(std::vector<Json> pdus) {
   if (pdus.size() > max_events - std::min(events_, max_events)) pdus.resize(max_events - std::min(events_, max_events));
   events_ += pdus.size();
-  return verify_all(engine_, rules_, room_, pdus, servers_);
+  return verify_all(engine_.context.remote, rules_, room_, pdus, servers_);
 }
 
 EventPtr Fetcher::event(const EventId& id) {

@@ -32,7 +32,7 @@ Result<EventPtr> verify_join(Engine& engine, const RoomRules& rules, const Remot
   const auto room = room_id_of(*remote.join_pdu);
   if (!room) return tl::make_unexpected(room.error());
   std::vector<Json> pdus{*remote.join_pdu};
-  auto verified = verify_all(engine, rules, *room, pdus, remote.via);
+  auto verified = verify_all(engine.context.remote, rules, *room, pdus, remote.via);
   if (verified.empty()) return fail(ErrorCode::bad_signature, "the join is not validly signed by all who must sign it");
   const Event& join = *verified.front();
   if (join.membership() != "join" || join.sender().server() != engine.context.us) {
@@ -66,8 +66,8 @@ Result<Checked> check(Engine& engine, const RemoteRoom& remote) {
   checked.join = std::move(*join);
   checked.id = checked.join->room_id();
 
-  auto state = verify_all(engine, *checked.rules, checked.id, remote.state_pdus, remote.via);
-  auto all = verify_all(engine, *checked.rules, checked.id, remote.auth_chain_pdus, remote.via);
+  auto state = verify_all(engine.context.remote, *checked.rules, checked.id, remote.state_pdus, remote.via);
+  auto all = verify_all(engine.context.remote, *checked.rules, checked.id, remote.auth_chain_pdus, remote.via);
   all.insert(all.end(), state.begin(), state.end());
   auto create = find_create(*checked.rules, all);
   if (!create) return tl::make_unexpected(create.error());

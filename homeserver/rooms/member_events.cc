@@ -157,7 +157,7 @@ void receive_in_turn(const std::shared_ptr<Engine>& engine, const std::shared_pt
     if (auto vouched = vouch(*engine, **room, membership->pdu); !vouched)
       return done(tl::make_unexpected(vouched.error()));
   }
-  const auto report = verify_event((*room)->rules, membership->pdu, known_keys(*engine));
+  const auto report = verify_event((*room)->rules, membership->pdu, known_keys(engine->context.remote));
   if (report.integrity == EventIntegrity::missing_key && !membership->keys_fetched) {
     membership->keys_fetched = true;
     engine->context.remote.fetch_keys(report.missing, {membership->origin},
@@ -213,7 +213,7 @@ void commit_countersigned(const std::shared_ptr<Engine>& engine, Json pdu, std::
   if (!room_id) return answer(tl::make_unexpected(room_id.error()));
   const RoomRules* rules = engine->rules_of(*room_id);
   if (rules == nullptr) return answer(fail(ErrorCode::not_found, "this server knows no such room"));
-  auto verification = verify_pdu(*rules, *room_id, pdu, known_keys(*engine));
+  auto verification = verify_pdu(*rules, *room_id, pdu, known_keys(engine->context.remote));
   if (!verification.event) return answer(tl::make_unexpected(verification.error));
   const EventPtr event = std::move(verification.event);
   if (event->sender().server() != engine->context.us)

@@ -6,6 +6,7 @@
 
 #include "homeserver/rooms/build.h"
 #include "homeserver/rooms/once.h"
+#include "homeserver/rooms/outside.h"
 
 namespace skerry::homeserver {
 
@@ -136,7 +137,8 @@ Result<bool> MembershipService::join_here(const UserId& user, const RoomId& room
   return false;
 }
 
-// Servers that may know the room: those named, the one that invited, those in it, and, as a last resort, the room id's.
+// Servers that may know the room: those named, the one that invited or took the knock, those in it, and, as a last
+// resort, the room id's.
 std::vector<ServerName> MembershipService::candidates(const UserId& user, const RoomId& room,
                                                       const std::vector<ServerName>& via) {
   std::vector<ServerName> found;
@@ -145,7 +147,8 @@ std::vector<ServerName> MembershipService::candidates(const UserId& user, const 
     if (std::find(found.begin(), found.end(), server) == found.end()) found.push_back(server);
   };
   for (const auto& server : via) add(server);
-  if (const auto invite = stripped_invite(user, room)) {
+  if (const auto invite = stripped_invite(context_.database.rooms(), user, room)) {
+    add(invite->via);
     const auto event = parse_stored(invite->event_json);
     const std::string* sender = event && event->is_object() ? find_string(*event, "sender") : nullptr;
     if (sender != nullptr) {
@@ -226,6 +229,50 @@ Result<void> MembershipService::join_through(const ServerName& server, const Use
   return {};
 }
 
+Result<RoomId> MembershipService::knock(const UserId& user, const RoomId& room, const std::vector<ServerName>& via,
+                                        const std::string& extra_content_json) {
+  auto content = member_content(user, "knock", extra_content_json);
+  if (!content) return tl::make_unexpected(content.error());
+  const auto here = reader_.server_in_room(room, context_.us);
+  if (!here) return tl::make_unexpected(here.error());
+  if (*here) {
+    const auto event = submit(user, user, room, *content);
+    if (!event) return tl::make_unexpected(event.error());
+    return room;
+  }
+  std::optional<Error> error;
+  for (const auto& server : candidates(user, room, via)) {
+    const auto knocked = knock_through(server, user, room, *content);
+    if (knocked) return room;
+    error = more_telling(error, knocked.error());
+  }
+  if (error) return tl::make_unexpected(*error);
+  return fail(ErrorCode::not_found, "this server knows neither the room nor a server in it");
+}
+
+// 'Knocking upon a room'. Until it is answered, the user's clients know of the room what the other server told.
+Result<void> MembershipService::knock_through(const ServerName& server, const UserId& user, const RoomId& room,
+                                              const Json& content) {
+  const auto proposed = propose(server, user, room, content);
+  if (!proposed) return tl::make_unexpected(proposed.error());
+  auto state = context_.remote.send_knock(server, room, proposed->id, *proposed->pdu);
+  if (!state) return tl::make_unexpected(state.error());
+  Json known = stripped_state_of(context_.remote, *proposed->rules, room, std::move(*state), server);
+  known.push_back(*stripped(*proposed->pdu));
+  storage::StrippedInvite knock;
+  knock.room = room;
+  knock.user = user;
+  knock.room_version = proposed->version;
+  knock.membership = "knock";
+  knock.event_json = dump(*proposed->pdu);
+  knock.stripped_state_json = dump(known);
+  knock.via = server;
+  const auto position = context_.database.rooms().save_stripped_invite(std::move(knock));
+  if (!position) return tl::make_unexpected(position.error());
+  context_.notify(*position, {user}, room);
+  return {};
+}
+
 Result<void> MembershipService::leave(const UserId& user, const RoomId& room, const std::string& extra_content_json) {
   auto content = member_content(user, "leave", extra_content_json);
   if (!content) return tl::make_unexpected(content.error());
@@ -237,12 +284,12 @@ Result<void> MembershipService::leave(const UserId& user, const RoomId& room, co
     remove_stripped_invite(user, room);
     return {};
   }
-  if (!stripped_invite(user, room))
-    return fail(ErrorCode::forbidden, "the user is neither in the room nor invited to it");
+  if (!stripped_invite(context_.database.rooms(), user, room))
+    return fail(ErrorCode::forbidden, "the user is not in the room, nor invited, nor knocking");
   for (const auto& server : candidates(user, room, {})) {
     if (leave_through(server, user, room, *content)) break;
   }
-  // Whether or not anybody was reached: the invite is gone for its user.
+  // Whether or not anybody was reached: the invite, or knock, is gone for its user.
   remove_stripped_invite(user, room);
   return {};
 }
@@ -301,17 +348,8 @@ Result<void> MembershipService::invite_through(const UserId& sender, const UserI
   return {};
 }
 
-std::optional<storage::StrippedInvite> MembershipService::stripped_invite(const UserId& user, const RoomId& room) {
-  auto invites = context_.database.rooms().stripped_invites(user);
-  if (!invites) return std::nullopt;
-  const auto found = std::find_if(invites->begin(), invites->end(), [&room](const storage::StrippedInvite& invite) {
-    return invite.room == room && invite.membership != "leave";
-  });
-  return found == invites->end() ? std::nullopt : std::optional(std::move(*found));
-}
-
 void MembershipService::remove_stripped_invite(const UserId& user, const RoomId& room) {
-  if (!stripped_invite(user, room)) return;
+  if (!stripped_invite(context_.database.rooms(), user, room)) return;
   const auto position = context_.database.rooms().remove_stripped_invite(room, user);
   if (position) context_.notify(*position, {user}, room);
 }

@@ -1,4 +1,4 @@
-// Joining, leaving, inviting: locally when this server is in the room, through other servers when it is not.
+// Joining, knocking, leaving, inviting: locally when this server is in the room, through other servers when it is not.
 #pragma once
 
 #include <condition_variable>
@@ -25,6 +25,10 @@ class MembershipService {
   // there (membership, and the local user's displayname and avatar_url): reason, is_direct and what clients add.
   Result<RoomId> join(const UserId& user, const RoomId& room, std::vector<ServerName> via,
                       const std::string& extra_content_json);
+  // Asks to be let in; the room's answer is an invitation, or a leave. `via` and errors as join().
+  Result<RoomId> knock(const UserId& user, const RoomId& room, const std::vector<ServerName>& via,
+                       const std::string& extra_content_json);
+  // Leaves, turns an invitation down or takes a knock back.
   Result<void> leave(const UserId& user, const RoomId& room, const std::string& extra_content_json);
   Result<void> invite(const UserId& sender, const UserId& target, const RoomId& room,
                       const std::string& extra_content_json);
@@ -45,6 +49,7 @@ class MembershipService {
   Result<bool> join_here(const UserId& user, const RoomId& room, const Json& content,
                          std::optional<Error>* why_not = nullptr);
   Result<void> join_through(const ServerName& server, const UserId& user, const RoomId& room, const Json& content);
+  Result<void> knock_through(const ServerName& server, const UserId& user, const RoomId& room, const Json& content);
   Result<void> leave_through(const ServerName& server, const UserId& user, const RoomId& room, const Json& content);
   Result<void> invite_through(const UserId& sender, const UserId& target, const RoomId& room, const Json& content);
   // The member event that another server proposes, checked and with our content.
@@ -56,7 +61,6 @@ class MembershipService {
   };
   Result<Proposed> propose(const ServerName& server, const UserId& user, const RoomId& room, const Json& content);
   std::vector<ServerName> candidates(const UserId& user, const RoomId& room, const std::vector<ServerName>& via);
-  std::optional<storage::StrippedInvite> stripped_invite(const UserId& user, const RoomId& room);
   void remove_stripped_invite(const UserId& user, const RoomId& room);
 
   PipelineContext& context_;

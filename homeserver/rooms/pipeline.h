@@ -46,6 +46,8 @@ struct RemoteOutcome {
   // Dropped for want of something that may come: a place on the disk, a server that did not answer. Nothing was
   // decided; the same PDU is to be sent again.
   bool put_off = false;
+  // The event ended an invitation or a knock in a room that this server is not in: its user is told, and that is all.
+  bool is_outside = false;
 };
 
 // A room as another server gave it to us when one of our users joined (the answer to send_join), or knows it at one

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "homeserver/rooms/outside.h"
 #include "homeserver/rooms/reader.h"
 #include "homeserver/rooms/verify.h"
 
@@ -18,6 +19,7 @@ struct Incoming {
   RoomId room;
   const RoomRules* rules = nullptr;
   Json pdu;
+  std::optional<storage::StrippedInvite> turned_down = {};  // what it ends, in a room that this server is not in
 };
 
 // m.room.server_acl as it stands in the room's turn: what waited for a join could not be asked before.
@@ -33,22 +35,30 @@ void tell_dropped(const Incoming& incoming, const Told& told, std::string reason
 
 void hand_in_verified(const std::shared_ptr<Engine>& engine, const std::shared_ptr<MissingEvents>& missing,
                       const Incoming& incoming, EventPtr event, const Told& told) {
+  if (incoming.turned_down) {
+    const bool posted = engine->context.outbound.post(
+        [engine, standing = *incoming.turned_down, event, told] { told(turn_down(*engine, standing, *event)); });
+    if (!posted) told(RemoteOutcome{event->id(), dropped("this server has too much to do"), true});
+    return;
+  }
   hand_in(engine, missing, std::make_shared<Arrival>(Arrival{std::move(event), incoming.origin, {told}}));
 }
 
 // Steps 1 to 3, once the keys that were missing were asked for.
 void verify_again(const std::shared_ptr<Engine>& engine, const std::shared_ptr<MissingEvents>& missing,
                   const Incoming& incoming, const Told& told) {
-  auto verification = verify_pdu(*incoming.rules, incoming.room, incoming.pdu, known_keys(*engine));
+  auto verification = verify_pdu(*incoming.rules, incoming.room, incoming.pdu, known_keys(engine->context.remote));
   if (!verification.event) return tell_dropped(incoming, told, std::move(verification.error.text));
   hand_in_verified(engine, missing, incoming, std::move(verification.event), told);
 }
 
 void receive(const std::shared_ptr<Engine>& engine, const std::shared_ptr<MissingEvents>& missing,
              const std::shared_ptr<Incoming>& incoming, const Told& told) {
-  incoming->rules = engine->rules_of(incoming->room);
+  incoming->turned_down = turned_down(*engine, incoming->room, incoming->pdu);
+  incoming->rules =
+      incoming->turned_down ? find_room_rules(incoming->turned_down->room_version) : engine->rules_of(incoming->room);
   if (incoming->rules == nullptr) return told(RemoteOutcome{EventId(), dropped("this server is not in the room")});
-  auto verification = verify_pdu(*incoming->rules, incoming->room, incoming->pdu, known_keys(*engine));
+  auto verification = verify_pdu(*incoming->rules, incoming->room, incoming->pdu, known_keys(engine->context.remote));
   if (verification.event) return hand_in_verified(engine, missing, *incoming, std::move(verification.event), told);
   if (verification.missing_keys.empty()) return tell_dropped(*incoming, told, std::move(verification.error.text));
   engine->context.remote.fetch_keys(

@@ -183,6 +183,15 @@ class FederatedRooms : public RemoteRooms {
     return {};
   }
 
+  Result<std::vector<Json>> send_knock(const ServerName& server, const RoomId& room, const EventId& event,
+                                       const Json& pdu) override {
+    auto answer = call(server, "PUT", std::string(v1) + "send_knock" + segment(room) + segment(event), &pdu);
+    if (!answer) return tl::make_unexpected(answer.error());
+    auto state = take_pdus(*answer, "knock_room_state");
+    if (!state) return std::vector<Json>();  // the knock was taken all the same
+    return state;
+  }
+
   Result<Json> invite(const ServerName& server, const RoomId& room, const EventId& event,
                       const std::string& room_version, const Json& pdu, const Json& invite_room_state) override {
     const Json body = {{"room_version", room_version}, {"event", pdu}, {"invite_room_state", invite_room_state}};

@@ -67,6 +67,9 @@ class RemoteRooms {
                                    const Json& pdu) = 0;
   virtual Result<void> send_leave(const ServerName& server, const RoomId& room, const EventId& event,
                                   const Json& pdu) = 0;
+  // knock_room_state.
+  virtual Result<std::vector<Json>> send_knock(const ServerName& server, const RoomId& room, const EventId& event,
+                                               const Json& pdu) = 0;
   // The invite as signed by the invited user's server.
   virtual Result<Json> invite(const ServerName& server, const RoomId& room, const EventId& event,
                               const std::string& room_version, const Json& pdu, const Json& invite_room_state) = 0;

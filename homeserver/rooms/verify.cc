@@ -31,7 +31,7 @@ void on_all_cores(std::size_t count, const Work& work) {
   for (auto& helper : helpers) helper.join();
 }
 
-void fetch_keys_and_wait(Engine& engine, const std::vector<Verification>& verifications,
+void fetch_keys_and_wait(RemoteRooms& remote, const std::vector<Verification>& verifications,
                          const std::vector<ServerName>& notaries) {
   std::set<std::pair<ServerName, KeyId>> missing;
   for (const auto& verification : verifications) {
@@ -39,17 +39,15 @@ void fetch_keys_and_wait(Engine& engine, const std::vector<Verification>& verifi
   }
   if (missing.empty()) return;
   Answer<bool> answer;
-  engine.context.remote.fetch_keys({missing.begin(), missing.end()}, notaries, [give = answer.giver()] { give(true); });
+  remote.fetch_keys({missing.begin(), missing.end()}, notaries, [give = answer.giver()] { give(true); });
   const auto answered = answer.wait();
   static_cast<void>(answered);  // found or not: verification tells
 }
 
 }  // namespace
 
-KeyLookup known_keys(Engine& engine) {
-  return [&remote = engine.context.remote](const ServerName& server, const KeyId& key) {
-    return remote.known_key(server, key);
-  };
+KeyLookup known_keys(RemoteRooms& remote) {
+  return [&remote](const ServerName& server, const KeyId& key) { return remote.known_key(server, key); };
 }
 
 Result<RoomId> room_id_of(const Json& pdu) {
@@ -88,12 +86,12 @@ Verification verify_pdu(const RoomRules& rules, const RoomId& room, const Json& 
   return Verification{std::move(*event), {}, {}};
 }
 
-std::vector<EventPtr> verify_all(Engine& engine, const RoomRules& rules, const RoomId& room,
+std::vector<EventPtr> verify_all(RemoteRooms& remote, const RoomRules& rules, const RoomId& room,
                                  const std::vector<Json>& pdus, const std::vector<ServerName>& notaries) {
-  const KeyLookup keys = known_keys(engine);
+  const KeyLookup keys = known_keys(remote);
   std::vector<Verification> verifications(pdus.size());
   on_all_cores(pdus.size(), [&](std::size_t i) { verifications[i] = verify_pdu(rules, room, pdus[i], keys); });
-  fetch_keys_and_wait(engine, verifications, notaries);
+  fetch_keys_and_wait(remote, verifications, notaries);
   on_all_cores(pdus.size(), [&](std::size_t i) {
     if (!verifications[i].missing_keys.empty()) verifications[i] = verify_pdu(rules, room, pdus[i], keys);
   });

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "core/event.h"
-#include "homeserver/rooms/engine.h"
+#include "homeserver/rooms/remote_rooms.h"
+#include "homeserver/rooms/room.h"
 
 namespace skerry::homeserver {
 
@@ -22,11 +23,11 @@ Verification verify_pdu(const RoomRules& rules, const RoomId& room, const Json& 
 // The room that a PDU says it belongs to; for create events without room_id the one that they create. Errors: bad_json.
 Result<RoomId> room_id_of(const Json& pdu);
 
-KeyLookup known_keys(Engine& engine);
+KeyLookup known_keys(RemoteRooms& remote);
 
 // Many PDUs of a room, on all cores; keys that are missing are fetched in one go. Those that fail are left out.
 // Waits: on `outbound` threads only.
-std::vector<EventPtr> verify_all(Engine& engine, const RoomRules& rules, const RoomId& room,
+std::vector<EventPtr> verify_all(RemoteRooms& remote, const RoomRules& rules, const RoomId& room,
                                  const std::vector<Json>& pdus, const std::vector<ServerName>& notaries);
 
 // Whether another event is known under this one's id: ids that are no hashes (room versions 1 and 2) can be given

@@ -44,13 +44,29 @@ Result<AccountData> account_data(storage::AccountStore& store, const SyncRequest
   return result;
 }
 
-// One entry of rooms.invite or rooms.knock, from the state that came with it.
-// Of a room of which nothing can be shown. Some clients (matrix-nio) fail where a list is not there.
-Json empty_entry() {
-  return {{"timeline", {{"events", Json::array()}, {"limited", false}}}, {"state", {{"events", Json::array()}}}};
+// Of a room of which at most its end can be shown. Some clients (matrix-nio) fail where a list is not there.
+Json left_entry(Json events) {
+  return {{"timeline", {{"events", std::move(events)}, {"limited", false}}}, {"state", {{"events", Json::array()}}}};
 }
 
+// One entry of rooms.invite or rooms.knock, from the state that came with it.
 Json stripped_entry(const char* member, Json events) { return Json{{member, {{"events", std::move(events)}}}}; }
+
+// The event by which another server's user turned this one down, as clients see it in a timeline.
+Json turning_down(const storage::StrippedInvite& ended) {
+  const RoomRules* rules = find_room_rules(ended.room_version);
+  auto pdu =
+      ended.event_json.empty() || rules == nullptr ? fail(ErrorCode::not_found, "") : parse_stored(ended.event_json);
+  const auto id = pdu ? event_id_of(*rules, *pdu) : fail(ErrorCode::not_found, "");
+  Json events = Json::array();
+  if (!id) return events;
+  Json event = {{"event_id", id->str()}};
+  for (const char* member : {"type", "sender", "state_key", "origin_server_ts", "content"}) {
+    event[member] = std::move((*pdu)[member]);
+  }
+  events.push_back(std::move(event));
+  return events;
+}
 
 // The room's stripped state, and the membership event that tells who invited. 'Stripped state'.
 Result<Json> stripped_events(RoomReader& reader, storage::RoomStore& store, const storage::Membership& membership) {
@@ -145,7 +161,7 @@ class RoomsBuilder {
     if (*known && ((*known)->position > invite.position || (over && (*known)->membership != "leave"))) return {};
     const std::string id = invite.room.str();
     if (over) {
-      if (request_.since) rooms.leave[id] = empty_entry();
+      if (request_.since) rooms.leave[id] = left_entry(turning_down(invite));
       return {};
     }
     auto events = parse_stored(invite.stripped_state_json);

@@ -231,6 +231,7 @@ class EventWriter {
     if (key.type != "m.room.member") return;
     const auto user = UserId::parse(key.state_key);
     if (!user) return;
+    if (id == event_.id() && ends_request(*user)) told_at_the_end_.insert(user->server());
     Query(connection_,
           "INSERT INTO memberships(room, user, server, membership, event_id, position) VALUES(?, ?, ?, ?, ?, ?) "
           "ON CONFLICT(room, user) DO UPDATE SET membership = excluded.membership, event_id = excluded.event_id, "
@@ -238,6 +239,14 @@ class EventWriter {
           room_, user->str(), user->server().str(), membership_of(id), id.str(), *position_)
         .run();
     servers.insert(user->server());
+  }
+
+  // True when a user of this server turns down another server's user, who was invited or knocked.
+  bool ends_request(const UserId& user) {
+    const bool is_end = event_.membership() == "leave" || event_.membership() == "ban";
+    if (!commit_.distribute || !is_end || event_.sender().server() != us_ || user.server() == us_) return false;
+    Query before(connection_, "SELECT membership FROM memberships WHERE room = ? AND user = ?", room_, user.str());
+    return before.next() && (before.text(0) == "invite" || before.text(0) == "knock");
   }
 
   // "leave" when the state has no such event any more.
@@ -250,7 +259,8 @@ class EventWriter {
     return event ? std::string((*event)->membership()) : "leave";
   }
 
-  // A server is in the room as long as one of its users is; the event by which its last one goes is still for it.
+  // A server is in the room as long as one of its users is; the event by which its last one goes is still for it. So is
+  // the one that answers its user's knock, or takes an invitation back: a stretch of that event alone.
   void move_server(const ServerName& server) {
     if (server == us_) return;
     Query joined(connection_, "SELECT 1 FROM memberships WHERE room = ? AND server = ? AND membership = 'join' LIMIT 1",
@@ -267,6 +277,10 @@ class EventWriter {
       Query(connection_, "UPDATE server_stretches SET last = ? WHERE server = ? AND room = ? AND last IS NULL",
             *position_, server.str(), room_)
           .run();
+    } else if (!is_in && told_at_the_end_.contains(server)) {
+      Query(connection_, "INSERT OR REPLACE INTO server_stretches VALUES(?, ?, ?, ?)", server.str(), room_, *position_,
+            *position_)
+          .run();
     }
   }
 
@@ -281,6 +295,7 @@ class EventWriter {
   std::optional<std::int64_t> nid_;
   std::optional<StreamPosition> position_;
   std::int64_t place_ = 0;
+  std::set<ServerName> told_at_the_end_;  // of an invitation or a knock of one of their users
 };
 
 }  // namespace

@@ -44,9 +44,9 @@ std::vector<EventId> split_heads(const std::string& text) {
 Result<StreamPosition> SqliteRoomStore::save_stripped_invite(StrippedInvite invite) {
   return writer_.run([invite = std::move(invite)](WriteContext& context) -> Result<StreamPosition> {
     const StreamPosition position = context.take_position();
-    Query(context.connection, "INSERT OR REPLACE INTO stripped_invites VALUES(?, ?, ?, ?, ?, ?, ?)", invite.user.str(),
-          invite.room.str(), invite.room_version, invite.membership, invite.event_json, invite.stripped_state_json,
-          position)
+    Query(context.connection, "INSERT OR REPLACE INTO stripped_invites VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+          invite.user.str(), invite.room.str(), invite.room_version, invite.membership, invite.event_json,
+          invite.stripped_state_json, position, invite.via.str())
         .run();
     return position;
   });
@@ -202,12 +202,14 @@ Result<std::vector<UserId>> SqliteRoomStore::joined_local_users(const RoomId& ro
 Result<std::vector<StrippedInvite>> SqliteRoomStore::stripped_invites(const UserId& user) {
   return readers_.read([&](Connection& connection) -> Result<std::vector<StrippedInvite>> {
     std::vector<StrippedInvite> list;
-    Query query(connection,
-                "SELECT room, room_version, membership, event, state, position FROM stripped_invites WHERE user = ?",
-                user.str());
+    Query query(
+        connection,
+        "SELECT room, room_version, membership, event, state, position, via FROM stripped_invites WHERE user = ?",
+        user.str());
     while (query.next()) {
       list.push_back({stored_id<RoomId>(query.text(0)), user, query.text(1), query.text(2), query.text(3),
-                      query.text(4), query.integer(5)});
+                      query.text(4), query.integer(5),
+                      query.text(6).empty() ? ServerName() : stored_id<ServerName>(query.text(6))});
     }
     return list;
   });

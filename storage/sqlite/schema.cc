@@ -179,6 +179,10 @@ CREATE TABLE passes(
 CREATE TABLE reports(
   id INTEGER PRIMARY KEY, reporter TEXT NOT NULL, room TEXT NOT NULL, event TEXT NOT NULL, user TEXT NOT NULL,
   reason TEXT NOT NULL, score INTEGER NOT NULL, ts_ms INTEGER NOT NULL);
+)sql",
+    // Who can be told that a knock is taken back: newer room ids name no server.
+    R"sql(
+ALTER TABLE stripped_invites ADD COLUMN via TEXT NOT NULL DEFAULT '';
 )sql"};
 
 // The version of the tables, 0 in a new file. Errors: storage (made by a newer program, or by another).

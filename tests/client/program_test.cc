@@ -372,6 +372,10 @@ TEST_CASE("two people chat through a real homeserver") {
   terminal->type("\x11");
   CHECK(terminal->wait() == 0);
   step({"-a", "bob", "leave", "Lobby"});
+  const std::string closed = client.lines({"-a", "alice", "create", "--name", "Closed"}).at(0).at("room_id");
+  const Ran refused = client.run({"-a", "bob", "knock", closed, "--reason", "it is me"});
+  CHECK(refused.status == 1);
+  CHECK(one_error_line(refused));
   step({"-a", "bob", "logout"});
 }
 

@@ -140,6 +140,16 @@ class TestServer::Network : public RemoteRooms {
     if (!room) return tl::make_unexpected(room.error());
     return {};
   }
+  Result<std::vector<Json>> send_knock(const ServerName& server, const RoomId& id, const EventId&,
+                                       const Json& pdu) override {
+    world_.count("send_knock");
+    auto room = send_membership(server, pdu);
+    if (!room) return tl::make_unexpected(room.error());
+    const Json state = *world_.at(server).reader().stripped_state(id, true);
+    std::vector<Json> told(state.begin(), state.end());
+    if (world_.twist_knock_state) world_.twist_knock_state(told);
+    return told;
+  }
   Result<Json> invite(const ServerName& server, const RoomId& room, const EventId&, const std::string& version,
                       const Json& pdu, const Json& state) override {
     world_.count("invite");
@@ -150,7 +160,7 @@ class TestServer::Network : public RemoteRooms {
       return tl::make_unexpected(is_signed.error());
     }
     storage::StrippedInvite invite{
-        room, test::user(pdu.at("state_key").get<std::string>()), version, "invite", dump(pdu), dump(state), 0};
+        room, test::user(pdu.at("state_key").get<std::string>()), version, "invite", dump(pdu), dump(state), 0, us_};
     static_cast<void>(there.rooms().save_stripped_invite(std::move(invite)));
     return signed_pdu;
   }

@@ -130,6 +130,8 @@ class World {
   std::set<ServerName> keys_lost;
   // Questions for these get no answer.
   std::set<EventId> events_lost;
+  // What servers say of their rooms to those who knock, if they lie.
+  std::function<void(std::vector<Json>&)> twist_knock_state;
   std::map<std::string, int> requests;  // by the question's name
   void count(const std::string& question);
   int asked(const std::string& question);

@@ -127,7 +127,7 @@ class Node::Incoming : public std::enable_shared_from_this<Incoming> {
                                      if (!*self->alive_) return;
                                      if (outcome.put_off && self->may_put_off())
                                        return self->end(fail(ErrorCode::remote_error, "come again"));
-                                     if (outcome.judgement.verdict != Verdict::dropped)
+                                     if (outcome.judgement.verdict != Verdict::dropped && !outcome.is_outside)
                                        self->taken_.push_back(outcome.event);
                                      self->node_.running_->local.post([self] { self->next(); });
                                    });

@@ -142,6 +142,13 @@ class Telephone : public RemoteRooms {
     if (!room) return tl::make_unexpected(room.error());
     return {};
   }
+  Result<std::vector<Json>> send_knock(const ServerName& server, const RoomId& id, const EventId&,
+                                       const Json& pdu) override {
+    auto room = send_membership(server, pdu);
+    if (!room) return tl::make_unexpected(room.error());
+    const Json state = *network_.at(server)->reader().stripped_state(id, true);
+    return answered(server, std::vector<Json>(state.begin(), state.end()));
+  }
   Result<Json> invite(const ServerName& server, const RoomId& room, const EventId&, const std::string& version,
                       const Json& pdu, const Json& state) override {
     if (!network_.gets_through(us_.name(), server)) return tl::make_unexpected(no_answer());
@@ -151,7 +158,8 @@ class Telephone : public RemoteRooms {
       return tl::make_unexpected(is_signed.error());
     }
     storage::StrippedInvite invite{
-        room, test::user(pdu.at("state_key").get<std::string>()), version, "invite", dump(pdu), dump(state), 0};
+        room,      test::user(pdu.at("state_key").get<std::string>()), version, "invite", dump(pdu), dump(state), 0,
+        us_.name()};
     if (auto saved = there.store().save_stripped_invite(std::move(invite)); !saved) {
       return tl::make_unexpected(saved.error());
     }

@@ -59,6 +59,32 @@ using Ids = std::vector<std::string>;
 
 }  // namespace
 
+TEST_CASE("a server that is not in the room is owed the answer to its user's knock or invitation, and no more") {
+  const std::string asked = GENERATE("knock", "invite");
+  const std::string answer = GENERATE("leave", "ban");
+  Stores stores;
+  stores.open();
+  LiveRoom room(stores);
+  room.found();
+  room.message(alice, "before");
+  room.member(asked == "knock" ? bob : alice, bob, asked);
+  room.message(alice, "between");
+  EventCommit end = room.next_member(alice, bob, answer);
+  end.distribute = true;
+  REQUIRE(commit(stores.rooms(), end));
+  const Ids expected{sent(room)};
+  CHECK(owed(stores, bravo) == expected);
+  CHECK(owing(stores) == Ids{"bravo.test"});
+  room.message(alice, "after");
+  CHECK(owed(stores, bravo) == expected);
+  CHECK(stores.rooms().joined_servers(room.id())->size() <= 1);
+  // Nobody asked about carol.
+  EventCommit ban = room.next_member(alice, carol, "ban");
+  ban.distribute = true;
+  REQUIRE(commit(stores.rooms(), ban));
+  CHECK(owed(stores, charlie).empty());
+}
+
 TEST_CASE("a server is owed what was sent while it was in the room and no more") {
   Stores stores;
   stores.open();
