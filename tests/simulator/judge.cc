@@ -18,7 +18,7 @@ struct Holding {
   bool stayed = true;  // never without a user in the room, by anybody's account
   std::vector<EventId> heads;
   StateMap state;
-  std::set<ServerName> joined;
+  std::set<UserId> joined;
   std::map<EventId, Verdict> placed;
   std::set<EventId> stored;
 };
@@ -68,7 +68,7 @@ class Judge {
     for (const auto& [key, id] : holding.state) {
       if (key.type != "m.room.member") continue;
       const auto member = world_.events().at(id);
-      if (member->membership() == "join") holding.joined.insert(test::user(key.state_key).server());
+      if (member->membership() == "join") holding.joined.insert(test::user(key.state_key));
     }
     for (const auto& [id, event] : world_.events()) {
       const auto stored = node.store().event(id);
@@ -114,12 +114,15 @@ class Judge {
     }
   }
 
-  // True when each of them takes the other for a part of the room.
+  // True when each of them has somebody in the room whom both take for a part of it. Others are not heard: what they
+  // say is soft-failed on the other side, and nobody there builds on it.
   static bool together(const Holding& one, const Holding& other) {
-    for (const auto* each : {&one, &other}) {
-      if (!each->joined.contains(one.node->name()) || !each->joined.contains(other.node->name())) return false;
-    }
-    return true;
+    const auto has_a_voice = [&](const ServerName& server) {
+      return std::any_of(one.joined.begin(), one.joined.end(), [&](const UserId& user) {
+        return user.server() == server && other.joined.contains(user);
+      });
+    };
+    return has_a_voice(one.node->name()) && has_a_voice(other.node->name());
   }
 
   // True when it left, came back through a server that did not know of its last events, and took that server's word for

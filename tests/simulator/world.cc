@@ -277,6 +277,7 @@ void World::settle() {
   schedule_.throw_dice(script_.seed + 1);
   disk_.lose_power(0, "", 0, {});
   network_.mend();
+  network_.end_lies();
   network_.set_weather(0, 0, 1);
   run(-1, settling_ms);
   for (int round = 0; round < last_words; ++round) {
