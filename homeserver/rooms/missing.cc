@@ -211,27 +211,32 @@ std::vector<EventId> MissingEvents::edge_of(const Gap& gap) {
   return edge;
 }
 
-// 'Backfilling and retrieving missing events': asks the origin for what lies between our heads and the event, until
-// there is no gap or no progress; what is before that is placed as history, with its state; then all of it is offered,
+// 'Backfilling and retrieving missing events': asks the origin for what lies between our heads and the event, and others
+// when that brings nothing, until there is no gap or nobody brings more; what is before that is placed as history, with its state; then all of it is offered,
 // oldest first.
 void MissingEvents::fill_gap(Fetcher& fetcher, const std::shared_ptr<Arrival>& arrival, const Needs& needs) {
   Gap gap;
   gap.wanted = needs.prev_events;
   std::vector<EventId> latest{arrival->event->id()};
+  auto server = fetcher.servers().begin();
   for (int round = 0; round < gap_rounds && !gap.wanted.empty() && fetcher.may_ask(); ++round) {
     const auto head = engine_->store.head(fetcher.room());
     if (!head || !head->has_value()) break;
     auto earliest = (*head)->heads;
     if (earliest.size() > latest_per_round) earliest.resize(latest_per_round);
-    auto pdus = engine_->context.remote.get_missing_events(arrival->origin, fetcher.room(), earliest, latest,
+    auto pdus = engine_->context.remote.get_missing_events(*server, fetcher.room(), earliest, latest,
                                                            gap_events_per_round, 0);
-    fetcher.note_answer(arrival->origin, pdus);
-    if (!pdus) break;
-    if (pdus->size() > gap_events_per_round) pdus->resize(gap_events_per_round);
+    fetcher.note_answer(*server, pdus);
     const std::size_t before = gap.events.size();
-    take_over(fetcher, gap, fetcher.verified(std::move(*pdus)));
-    if (gap.events.size() == before) break;
-    latest = edge_of(gap);
+    if (pdus) {
+      if (pdus->size() > gap_events_per_round) pdus->resize(gap_events_per_round);
+      take_over(fetcher, gap, fetcher.verified(std::move(*pdus)));
+    }
+    if (gap.events.size() > before) {
+      latest = edge_of(gap);
+    } else if (++server == fetcher.servers().end()) {
+      break;
+    }
   }
   std::vector<EventPtr> before_gap;
   for (auto& [id, event] : gap.history) before_gap.push_back(std::move(event));

@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "homeserver/rooms/once.h"
+
 namespace skerry::homeserver {
 
 namespace {

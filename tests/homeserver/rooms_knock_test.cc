@@ -165,7 +165,7 @@ TEST_CASE("a server that is not in the room cannot end another's knock") {
 }
 
 TEST_CASE("what a server tells of its room to one who knocks must be of that room and signed") {
-  const auto version = GENERATE("11", "12");
+  const std::string version = GENERATE("11", "12");
   Closed closed(version);
   closed.world.twist_knock_state = [&](std::vector<Json>& state) {
     for (auto& event : state) {

@@ -56,6 +56,30 @@ TEST_CASE("what comes late and lies behind what others built is new to those who
   CHECK(bravo.state(room) == alpha.state(room));
 }
 
+TEST_CASE("a gap that its sender cannot fill is filled by another server") {
+  World world;
+  TestServer& alpha = world.add("alpha.test");
+  TestServer& bravo = world.add("bravo.test");
+  TestServer& charlie = world.add("charlie.test");
+  const UserId alice = alpha.user("alice");
+  const RoomId room = alpha.create("12", alice).value();
+  REQUIRE(bravo.membership().join(bravo.user("bob"), room, {alpha.name()}, "{}"));
+  REQUIRE(charlie.membership().join(charlie.user("carol"), room, {alpha.name()}, "{}"));
+  world.deliver();
+  std::vector<std::string> said;
+  EventId last;
+  for (int i = 0; i < 5; ++i) {
+    said.push_back(std::to_string(i));
+    last = alpha.say(room, alice, said.back()).value();
+  }
+  world.deliver(alpha, charlie);
+  REQUIRE(charlie.bodies(room) == said);
+
+  world.cut(alpha.name(), bravo.name());
+  CHECK(bravo.receive(alpha.name(), alpha.event(last)->event->pdu()).judgement.verdict == Verdict::accepted);
+  CHECK(bravo.bodies(room) == said);
+}
+
 TEST_CASE("a state of which a part cannot be got is not taken for the whole") {
   World world;
   TestServer& alpha = world.add("alpha.test");
