@@ -77,6 +77,7 @@ void take_back_to(const Stores& stores, int version) {
        "DROP TABLE relations; DROP TABLE threads; DROP TABLE event_texts; DROP TABLE event_times; DROP TABLE media; "
        "DROP TABLE passes; DROP TABLE reports; ALTER TABLE users DROP COLUMN deactivated; "
        "DELETE FROM meta WHERE name = 'indexed_events'"},
+      {4, "ALTER TABLE stripped_invites DROP COLUMN via"},
   };
   SQLite::Database database(stores.folder() + "/homeserver.db", SQLite::OPEN_READWRITE);
   const int made_by = database.execAndGet("PRAGMA user_version").getInt();
