@@ -76,6 +76,8 @@ void Network::add_liar(const ServerName& name, std::unique_ptr<FalseAnswers> ans
   liars_[name] = std::move(answers);
 }
 
+void Network::end_lies() { liars_.clear(); }
+
 const FalseAnswers* Network::false_answers(const ServerName& server) {
   const auto liar = liars_.find(server);
   if (liar == liars_.end() || !liar->second->lies(schedule_.dice())) return nullptr;

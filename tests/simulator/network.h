@@ -61,7 +61,7 @@ class Network {
   std::int64_t delay();
 
   void add_liar(const ServerName& name, std::unique_ptr<FalseAnswers> answers);
-  void end_lies() { liars_.clear(); }
+  void end_lies();
   // What `server` answers instead of the truth, this time; null: the truth.
   const FalseAnswers* false_answers(const ServerName& server);
   // Took a state that was never the room's, from a liar or from another that was misled.
