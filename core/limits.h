@@ -57,6 +57,32 @@ inline constexpr std::chrono::seconds outbound_time{30};
 inline constexpr std::size_t page_events = 1'000;
 inline constexpr std::chrono::milliseconds sync_wait{60'000};
 
+// Media (client-server API, 'Content repository').
+inline constexpr std::size_t media_id_bytes = 255;
+inline constexpr std::size_t media_type_bytes = 255;
+inline constexpr std::size_t media_file_name_bytes = 1'024;
+inline constexpr std::chrono::seconds media_wait{20};  // for bytes that are still awaited, if not told otherwise
+inline constexpr std::chrono::seconds media_longest_wait{60};
+inline constexpr std::chrono::hours media_awaited_time{24};  // from making an id to its bytes
+inline constexpr std::int64_t media_awaited_per_user = 100;
+inline constexpr std::size_t media_waiting_requests = 1'000;  // for bytes that are still awaited, all together
+inline constexpr std::chrono::seconds media_fetch_time{120};  // for another server's media
+inline constexpr int media_fetches = 8;                       // at once; each holds one of the configured size at most
+inline constexpr int media_fetches_per_server = 2;
+inline constexpr std::size_t media_fetches_waiting = 500;
+inline constexpr std::size_t multipart_head_bytes = 16'384;  // of a part
+inline constexpr std::int64_t image_pixels = 32'000'000;     // of an image that a thumbnail is made of: 128 MB decoded
+inline constexpr int thumbnails_at_once = 2;
+inline constexpr std::size_t thumbnails_waiting = 500;
+inline constexpr std::int64_t thumbnail_longest_side = 10'000;
+
+// Pushers (client-server API, 'Push Notifications').
+inline constexpr std::size_t pushers_per_user = 50;
+inline constexpr std::size_t pushkey_bytes = 512;
+inline constexpr std::size_t pusher_app_id_chars = 64;
+inline constexpr std::size_t pusher_text_bytes = 1'024;  // of each name, and of the gateway's URL
+inline constexpr std::size_t push_response_bytes = 65'536;
+
 // Accounts.
 inline constexpr std::size_t password_bytes = 512;
 inline constexpr std::size_t display_name_bytes = 256;

@@ -33,6 +33,10 @@ enum class ErrorCode {
   unauthorized,               // federation: the request's signature does not hold
   unable_to_authorise_join,   // restricted join: this server cannot tell
   unable_to_grant_join,       // restricted join: nobody here may invite
+  not_yet_uploaded,           // media whose id was made, and whose bytes are still awaited
+  cannot_overwrite_media,     // media that was uploaded already
+  cannot_thumbnail,           // no image, or none that this server can read
+  remote_media_too_large,     // another server's media is more than this server takes
   bad_signature,              // an event's or a key's signature or hash does not hold
   unreachable,   // another server could not be asked: refused, reset, name not resolved, certificate not good
   timeout,       // another server did not answer in time

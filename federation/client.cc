@@ -21,7 +21,8 @@ namespace {
 constexpr int in_flight_per_destination = 8;
 constexpr std::size_t waiting_per_destination = 64;
 constexpr std::size_t known_destinations = 10'000;
-constexpr std::size_t text_bytes = 255;  // of what another server says went wrong: it is logged and passed on
+constexpr std::size_t error_bytes = 16'384;  // of an answer that says what went wrong
+constexpr std::size_t text_bytes = 255;      // of what another server says went wrong: it is logged and passed on
 
 using Steady = std::chrono::steady_clock;
 
@@ -56,7 +57,10 @@ Parsed parse_answer(const Raw& raw, const ServerName& destination) {
 // Nobody is there, or only a gateway that says so.
 bool is_no_answer(const Raw& raw) {
   if (!raw) return raw.error().code == ErrorCode::unreachable || raw.error().code == ErrorCode::timeout;
-  return raw->status >= 502 && raw->status <= 504;
+  if (raw->status < 502 || raw->status > 504) return false;
+  // A homeserver may say so of something else than itself: of media that are not there yet, say.
+  auto json = raw->body.size() <= error_bytes ? parse_untrusted(raw->body, JsonNumbers::any) : Json();
+  return !json || !json->is_object() || find_string(*json, "errcode") == nullptr;
 }
 
 bool same_places(const std::vector<net::Endpoint>& a, const std::vector<net::Endpoint>& b) {
@@ -277,6 +281,10 @@ void FederationClient::send(FederationRequest request, Done done) {
     auto parsed = parse_answer(raw, destination);
     done(std::move(parsed.answer), std::move(parsed.failure));
   });
+}
+
+void FederationClient::send_raw(FederationRequest request, std::function<void(Result<net::HttpResponse>)> done) {
+  impl_->send(std::move(request), std::move(done));
 }
 
 Result<Json> FederationClient::call(FederationRequest request, RemoteFailure* failure) {

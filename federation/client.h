@@ -57,11 +57,13 @@ class FederationClient : public RequestSender {
 
   // `done` gets the JSON of a 200 answer, on an Io thread (what is refused at once: on the caller's). Errors:
   // unreachable, timeout, remote_error (`failure` says what, when given a status), too_large, not_json, cancelled. A
-  // destination that failed lately (no answer at all, or a gateway's 502 to 504) is answered by `unreachable` at once
-  // until its backoff ends. For small answers: they are parsed on the Io thread.
+  // destination that failed lately (no answer at all, or a gateway's 502 to 504 without an errcode) is answered by
+  // `unreachable` at once until its backoff ends. For small answers: they are parsed on the Io thread.
   void send(FederationRequest request, Done done) override;
-  // The same, waiting, and parsing on the caller's thread: from worker pools only, never from an Io thread, the writer
-  // or a room's turn.
+  // The same, but `done` gets the answer as it came, whatever its status: for what is not JSON.
+  void send_raw(FederationRequest request, std::function<void(Result<net::HttpResponse>)> done);
+  // Like send(), waiting, and parsing on the caller's thread: from worker pools only, never from an Io thread, the
+  // writer or a room's turn.
   Result<Json> call(FederationRequest request, RemoteFailure* failure = nullptr);
 
   // A sign of life from a server (a valid request of it came): ends its backoff.

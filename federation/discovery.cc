@@ -164,22 +164,14 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
     ++question.redirects;
     const auto header = net::find_header(response.headers, "Location");
     if (!header) return false;
-    const std::string_view location = std::string_view(*header).substr(0, header->find('#'));
-    const bool is_path = location.starts_with('/') && !location.starts_with("//");
-    const auto is_odd = [](char c) { return c <= ' ' || c == 0x7f; };
-    if (std::any_of(location.begin(), location.end(), is_odd)) return false;
-    if (!is_path) {
-      if (!location.starts_with("https://")) return false;
-      const auto path = std::min(location.find_first_of("/?", 8), location.size());
-      const auto url = net::parse_url(location.substr(0, path));
-      if (!url) return false;
-      question.host = url->endpoint.connect_host;
-      question.port = url->endpoint.port;
-      question.target = location.substr(path);
-      if (!question.target.starts_with('/')) question.target.insert(0, "/");
-    } else {
-      question.target = location;
-    }
+    net::Endpoint asked;
+    asked.connect_host = question.host;
+    asked.port = question.port;
+    auto place = net::parse_location(*header, asked);
+    if (!place) return false;
+    question.host = place->endpoint.connect_host;
+    question.port = place->endpoint.port;
+    question.target = std::move(place->target);
     well_known(server, question);
     return true;
   }

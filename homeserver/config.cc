@@ -216,6 +216,19 @@ void read_support(Section& section, Config::Support& support) {
   });
 }
 
+void read_media(Section& section, Config::Media& media) {
+  const auto mib = [&](const char* key, std::int64_t& bytes, std::int64_t most) {
+    std::int64_t number = bytes / 1'048'576;
+    section.get_number(key, number, 1, most);
+    bytes = number * 1'048'576;
+  };
+  mib("max_mib", media.max_bytes, 1'024);
+  mib("user_mib", media.user_bytes, 1'000'000'000);
+  mib("remote_cache_mib", media.remote_cache_bytes, 1'000'000'000);
+  if (media.remote_cache_bytes < media.max_bytes) section.problem("remote_cache_mib", "must not be less than max_mib");
+  section.get("unauthenticated_downloads", media.unauthenticated_downloads);
+}
+
 void read_rate_limits(Section& section, Config::RateLimits& limits) {
   section.get("enabled", limits.enabled);
   const auto limit = [&](const char* key, RateLimit& target) {
@@ -228,6 +241,7 @@ void read_rate_limits(Section& section, Config::RateLimits& limits) {
   limit("registration", limits.registration);
   limit("message", limits.message);
   limit("join", limits.join);
+  limit("media", limits.media);
   limit("federation", limits.federation);
   limit("invite", limits.invite);
 }
@@ -300,6 +314,7 @@ void read_top(Section& top, const std::filesystem::path& folder, Config& config)
     section.get_number("passes", config.passwords.passes, 1, 100);
     section.get_number("at_once", config.passwords.at_once, 1, 64);
   });
+  top.get_table("media", [&](Section& section) { read_media(section, config.media); });
   top.get_table("metrics", [&](Section& section) {
     if (section.required("address")) section.get("address", config.metrics.address);
     if (const auto wrong = check_address(config.metrics.address); !wrong.empty()) section.problem("address", wrong);

@@ -66,12 +66,20 @@ struct Config {
     int at_once = 2;
   } passwords;
 
+  struct Media {
+    std::int64_t max_bytes = 50 * std::int64_t{1'048'576};              // of one upload, and of one of another server
+    std::int64_t user_bytes = 2'048 * std::int64_t{1'048'576};          // of all that one user uploaded
+    std::int64_t remote_cache_bytes = 1'024 * std::int64_t{1'048'576};  // of what other servers' media may take
+    bool unauthenticated_downloads = false;  // whether the deprecated endpoints give anything
+  } media;
+
   struct RateLimits {
     bool enabled = true;
     RateLimit login{0.17, 5};         // per address and per user
     RateLimit registration{0.17, 5};  // per address
     RateLimit message{10, 50};        // per user
     RateLimit join{0.5, 10};          // per user
+    RateLimit media{5, 100};          // per user: uploads, and ids made for them
     RateLimit federation{50, 500};    // per other server: its signed requests
     RateLimit invite{0.3, 30};        // per other server that invites, and per user who is invited by other servers
   } rate_limits;

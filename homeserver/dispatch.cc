@@ -19,7 +19,9 @@ namespace skerry::homeserver {
 namespace {
 
 constexpr std::string_view v3_prefix = "/_matrix/client/v3/";
-constexpr std::string_view r0_prefix = "/_matrix/client/r0/";
+// Where r0 is v3.
+constexpr std::pair<std::string_view, std::string_view> renamed_prefixes[] = {
+    {v3_prefix, "/_matrix/client/r0/"}, {"/_matrix/media/v3/", "/_matrix/media/r0/"}};
 
 // Requests of servers whose key is being fetched: how many, and how much body they may hold together.
 constexpr std::size_t parked_requests = 1'000;
@@ -70,8 +72,9 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
     for (std::size_t row = 0; row < table.size(); ++row) {
       const Route& route = table[row];
       router.add(route.method, route.path, row);
-      if (route.since == Since::r0 && starts_with(route.path, v3_prefix)) {
-        router.add(route.method, std::string(r0_prefix) + std::string(route.path.substr(v3_prefix.size())), row);
+      for (const auto& [prefix, old_prefix] : renamed_prefixes) {
+        if (route.since != Since::r0 || !starts_with(route.path, prefix)) continue;
+        router.add(route.method, std::string(old_prefix) + std::string(route.path.substr(prefix.size())), row);
       }
     }
   }
@@ -270,8 +273,10 @@ void Dispatcher::handle(net::HttpRequest request, net::Responder responder) {
   impl_->post(std::make_shared<Impl::Pending>(route, std::move(call), std::move(reply), std::move(place)));
 }
 
-std::size_t Dispatcher::body_limit(const net::HttpRequest& head) {
+std::size_t Dispatcher::body_limit(const net::HttpRequest& head) const {
   const auto path = net::split_target(head.target).path;
+  const bool is_upload = head.method != "GET" && starts_with(path, "/_matrix/media/");
+  if (is_upload) return static_cast<std::size_t>(impl_->services.config.media.max_bytes);
   // Only transactions are large; every other request between servers carries one event.
   return starts_with(path, "/_matrix/federation/v1/send/") ? limits::federation_body_bytes : limits::request_body_bytes;
 }

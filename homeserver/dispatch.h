@@ -19,7 +19,7 @@ class Dispatcher {
   void handle(net::HttpRequest request, net::Responder responder);
 
   // The largest body that the request's path takes, in bytes.
-  static std::size_t body_limit(const net::HttpRequest& head);
+  std::size_t body_limit(const net::HttpRequest& head) const;
   // The answer to a request that never became one: 400, 408, 413, 431, 500, 503.
   static net::HttpResponse error_response(int status);
 

@@ -50,6 +50,14 @@ MatrixError matrix_error(ErrorCode code) {
       return {400, "M_UNABLE_TO_AUTHORISE_JOIN"};
     case ErrorCode::unable_to_grant_join:
       return {400, "M_UNABLE_TO_GRANT_JOIN"};
+    case ErrorCode::not_yet_uploaded:
+      return {504, "M_NOT_YET_UPLOADED"};
+    case ErrorCode::cannot_overwrite_media:
+      return {409, "M_CANNOT_OVERWRITE_MEDIA"};
+    case ErrorCode::cannot_thumbnail:
+      return {400, "M_UNKNOWN"};
+    case ErrorCode::remote_media_too_large:
+      return {502, "M_TOO_LARGE"};
     case ErrorCode::bad_signature:
       return {403, "M_FORBIDDEN"};
     case ErrorCode::unreachable:

@@ -92,6 +92,7 @@ struct RateLimiter::Impl {
         registration(limits.registration),
         message(limits.message),
         join(limits.join),
+        media(limits.media),
         federation(limits.federation),
         invite_by_server(limits.invite),
         invite_of_user(limits.invite) {}
@@ -108,6 +109,7 @@ struct RateLimiter::Impl {
   Buckets registration;
   Buckets message;
   Buckets join;
+  Buckets media;
   Buckets federation;
   Buckets invite_by_server;
   Buckets invite_of_user;
@@ -129,6 +131,8 @@ RateLimiter::Wait RateLimiter::registration(const std::string& peer_address) {
 RateLimiter::Wait RateLimiter::message(const UserId& user) { return impl_->take(impl_->message, user.str()); }
 
 RateLimiter::Wait RateLimiter::join(const UserId& user) { return impl_->take(impl_->join, user.str()); }
+
+RateLimiter::Wait RateLimiter::media(const UserId& user) { return impl_->take(impl_->media, user.str()); }
 
 RateLimiter::Wait RateLimiter::federation(const ServerName& origin) {
   return impl_->take(impl_->federation, origin.str());

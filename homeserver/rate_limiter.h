@@ -24,6 +24,7 @@ class RateLimiter {
   Wait registration(const std::string& peer_address);
   Wait message(const UserId& user);
   Wait join(const UserId& user);
+  Wait media(const UserId& user);
   Wait federation(const ServerName& origin);
   Wait invite(const ServerName& origin, const UserId& invited);
 

@@ -20,6 +20,7 @@ constexpr Pool federation = Pool::federation;
 constexpr Body none = Body::none;
 constexpr Body json = Body::json;
 constexpr Body canonical = Body::canonical;
+constexpr Body raw = Body::raw;
 
 // clang-format off
 const std::vector<Route> table = {
@@ -135,6 +136,17 @@ const std::vector<Route> table = {
     {"POST", "/_matrix/client/v3/rooms/{roomId}/report/{eventId}", report_event, user, local, json},
     {"POST", "/_matrix/client/v3/users/{userId}/report", report_user, user, local, json, later},
 
+    // -- media; uploads are written and synced to the disk: not on `local`
+    {"POST", "/_matrix/media/v3/upload", upload_media, user, outbound, raw},
+    {"PUT", "/_matrix/media/v3/upload/{serverName}/{mediaId}", upload_created_media, user, outbound, raw, later},
+    {"POST", "/_matrix/media/v1/create", create_media, user, local, none},
+    {"GET", "/_matrix/client/v1/media/download/{serverName}/{mediaId}", download_media, user, outbound, none},
+    {"GET", "/_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}", download_media, user, outbound, none},
+    {"GET", "/_matrix/client/v1/media/config", get_media_config, user, local, none},
+    {"GET", "/_matrix/media/v3/download/{serverName}/{mediaId}", download_media, anyone, outbound, none},
+    {"GET", "/_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}", download_media, anyone, outbound, none},
+    {"GET", "/_matrix/media/v3/config", get_media_config, user, local, none},
+
     // -- other servers: who they are, what they send
     {"GET", "/_matrix/federation/v1/version", federation_api::get_version, anyone, local, none},
     {"GET", "/_matrix/key/v2/server", federation_api::get_own_keys, anyone, federation, none},
@@ -163,6 +175,7 @@ const std::vector<Route> table = {
     {"GET", "/_matrix/federation/v1/query/profile", federation_api::query_profile, server, federation, none},
     {"GET", "/_matrix/federation/v1/query/directory", federation_api::query_directory, server, federation, none},
     {"GET", "/_matrix/federation/v1/timestamp_to_event/{roomId}", federation_api::get_timestamp_to_event, server, federation, none},
+    {"GET", "/_matrix/federation/v1/media/download/{mediaId}", federation_api::download_media, server, federation, none},
     {"GET", "/_matrix/federation/v1/openid/userinfo", federation_api::get_openid_userinfo, anyone, federation, none},
     {"GET", "/_matrix/federation/v1/hierarchy/{roomId}", federation_api::get_hierarchy, server, federation, none},
     {"GET", "/_matrix/federation/v1/publicRooms", federation_api::get_public_rooms, server, federation, none},

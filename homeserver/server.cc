@@ -1,5 +1,6 @@
 #include "homeserver/server.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -112,6 +113,7 @@ struct Server::Impl {
   federation::Outbox outbox;
   Accounts accounts;
   UserInteractiveAuth user_interactive_auth;
+  MediaRepository media;
   RegistrationNonces registration_nonces;
   RateLimiter rate_limiter;
   RoomReader reader;
@@ -151,6 +153,8 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
              backoff_options(config)),
       accounts(database->accounts(), clock, net::system_random(), config.server_name, config.passwords),
       user_interactive_auth(accounts, clock, net::system_random(), config.server_name),
+      media({config.server_name, config.data_folder + "/media", config.media, database->media(), federation,
+             http_client, outbound, io, clock, net::system_random()}),
       registration_nonces(clock, net::system_random()),
       rate_limiter(clock, config.rate_limits),
       reader(*database, config.server_name),
@@ -195,6 +199,7 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                outbox,
                accounts,
                user_interactive_auth,
+               media,
                rate_limiter,
                reader,
                *pipeline,
@@ -218,7 +223,11 @@ Result<void> Server::Impl::listen(std::vector<net::Listener> listeners) {
   net::HttpServerOptions options;
   options.listeners = std::move(listeners);
   options.connections_per_address = config.connections_per_address;
-  options.body_limit = Dispatcher::body_limit;
+  options.body_limit = [this](const net::HttpRequest& head) { return dispatcher.body_limit(head); };
+  // One upload of the largest size fits, whatever that is.
+  const auto upload = static_cast<std::size_t>(config.media.max_bytes);
+  options.bodies_bytes = std::max(options.bodies_bytes, 2 * upload);
+  options.bodies_bytes_per_address = std::max(options.bodies_bytes_per_address, upload);
   options.error_response = Dispatcher::error_response;
   auto started =
       net::HttpServer::start(io, std::move(options), [this](net::HttpRequest request, net::Responder responder) {
@@ -269,6 +278,7 @@ void Server::Impl::write_listeners() const {
 void Server::Impl::stop(std::chrono::milliseconds grace) {
   std::call_once(stopped, [&] {
     notifier.close();
+    media.close();
     metrics_http.reset();
     if (http) {
       http->stop(grace);

@@ -7,6 +7,7 @@
 #include "homeserver/accounts/accounts.h"
 #include "homeserver/config.h"
 #include "homeserver/federation_api/transactions.h"
+#include "homeserver/media/repository.h"
 #include "homeserver/rooms/membership.h"
 #include "homeserver/rooms/pipeline.h"
 #include "homeserver/rooms/reader.h"
@@ -40,6 +41,7 @@ struct Services {
   federation::Outbox& outbox;
   Accounts& accounts;
   UserInteractiveAuth& user_interactive_auth;
+  MediaRepository& media;
   RateLimiter& rate_limiter;
   RoomReader& reader;
   RoomPipeline& pipeline;

@@ -1,7 +1,11 @@
 #include "net/http.h"
 
 #include <algorithm>
-#include <cstdint>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/utf8.h"
 
@@ -28,6 +32,32 @@ std::optional<std::string> find_header(const Headers& headers, std::string_view 
     if (equal_ignoring_case(key, name)) return value;
   }
   return std::nullopt;
+}
+
+Result<std::shared_ptr<const FileBody>> FileBody::open(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  struct stat status {};
+  if (descriptor < 0 || ::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+    const std::string reason = descriptor < 0 ? std::strerror(errno) : "not a file";
+    if (descriptor >= 0) ::close(descriptor);
+    return fail(ErrorCode::storage, path + ": " + reason);
+  }
+  return std::shared_ptr<const FileBody>(new FileBody(descriptor, static_cast<std::uint64_t>(status.st_size)));
+}
+
+FileBody::~FileBody() { ::close(descriptor_); }
+
+Result<std::string> FileBody::read(std::uint64_t offset, std::size_t most) const {
+  std::string bytes(std::min<std::uint64_t>(most, size_ - std::min(offset, size_)), '\0');
+  std::size_t got = 0;
+  while (got < bytes.size()) {
+    const ssize_t now = ::pread(descriptor_, bytes.data() + got, bytes.size() - got, static_cast<off_t>(offset + got));
+    if (now < 0 && errno == EINTR) continue;
+    if (now < 0) return fail(ErrorCode::storage, std::string("a file cannot be read: ") + std::strerror(errno));
+    if (now == 0) return fail(ErrorCode::storage, "a file was cut short while it was read");
+    got += static_cast<std::size_t>(now);
+  }
+  return bytes;
 }
 
 Responder::Responder(Send send) : send_(std::move(send)) {}

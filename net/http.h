@@ -1,6 +1,7 @@
 // An HTTP/1.1 message as the rest of the program sees it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,10 +28,31 @@ struct HttpRequest {
   int listener = 0;          // index of the listener it came by
 };
 
+// A file that is read piece by piece while it is sent. Stays readable when its name is removed. Thread-safe.
+class FileBody {
+ public:
+  // Errors: storage.
+  static Result<std::shared_ptr<const FileBody>> open(const std::string& path);
+  ~FileBody();
+  FileBody(const FileBody&) = delete;
+  FileBody& operator=(const FileBody&) = delete;
+  std::uint64_t size() const { return size_; }
+  // At most `most` bytes from `offset` on; fewer only at the end. Errors: storage (also when the file was cut short).
+  Result<std::string> read(std::uint64_t offset, std::size_t most) const;
+
+ private:
+  FileBody(int descriptor, std::uint64_t size) : descriptor_(descriptor), size_(size) {}
+  const int descriptor_;
+  const std::uint64_t size_;
+};
+
 struct HttpResponse {
   int status = 200;
   Headers headers;
   std::string body;
+  // What follows `body` in what a server sends: a file, and what stands behind it.
+  std::shared_ptr<const FileBody> file{};
+  std::string after_file{};
 };
 
 // The one answer to one request. Move-only; thread-safe across moves. Dropped without an answer, it answers 500.

@@ -75,4 +75,12 @@ struct ParsedUrl {
 };
 Result<ParsedUrl> parse_url(std::string_view url);
 
+// Where a Location header leads that stood in an answer of `from`: to another path of the same place, or anywhere by
+// https. Errors: invalid_param.
+struct Place {
+  Endpoint endpoint;
+  std::string target;
+};
+Result<Place> parse_location(std::string_view location, const Endpoint& from);
+
 }  // namespace skerry::net

@@ -235,18 +235,45 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
       response = sessions_->options.error_response(500);
     }
     head_ = response_head(response, keep_alive_, sessions_->options.clock->now_ms());
+    const std::uint64_t bytes = head_only_ ? 0 : body_size(response);
     body_ = head_only_ ? std::string() : std::move(response.body);
+    file_ = head_only_ ? nullptr : std::move(response.file);
+    after_file_ = std::move(response.after_file);
+    file_sent_ = 0;
     constexpr std::size_t one_record = 16 * 1'024;
     if (head_.size() + body_.size() <= one_record) {  // one TLS record, one packet
       head_ += body_;
       body_.clear();
     }
-    limit(time_for(sessions_->options.response_time, body_.size()), AtLimit::close);
+    limit(time_for(sessions_->options.response_time, bytes), AtLimit::close);
     const std::array<asio::const_buffer, 2> buffers{asio::buffer(head_), asio::buffer(body_)};
     asio::async_write(stream_, buffers, [self = this->shared_from_this()](error_code error, std::size_t) {
       if (self->closed_) return;
       if (error) return self->close_socket();
-      self->written();
+      self->write_file();
+    });
+  }
+
+  // The next piece of the file, then what stands behind it. A piece is small: reading it does not hold a thread long.
+  void write_file() {
+    if (!file_) return written();
+    constexpr std::size_t piece = 128 * 1'024;
+    if (file_sent_ == file_->size()) {
+      file_.reset();
+      body_ = std::move(after_file_);
+    } else {
+      auto read = file_->read(file_sent_, piece);
+      if (!read) {  // the length was promised: only the end of the connection can tell
+        log::error("http", read.error().text);
+        return close_socket();
+      }
+      body_ = std::move(*read);
+      file_sent_ += body_.size();
+    }
+    asio::async_write(stream_, asio::buffer(body_), [self = this->shared_from_this()](error_code error, std::size_t) {
+      if (self->closed_) return;
+      if (error) return self->close_socket();
+      self->write_file();
     });
   }
 
@@ -281,6 +308,9 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
   HttpRequest request_;
   std::string head_;
   std::string body_;
+  std::shared_ptr<const FileBody> file_;
+  std::uint64_t file_sent_ = 0;
+  std::string after_file_;
   AtLimit at_limit_ = AtLimit::close;
   bool timer_runs_ = false;
   bool timed_out_ = false;

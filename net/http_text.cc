@@ -24,6 +24,10 @@ void append_headers(std::string& head, const Headers& headers) {
 
 }  // namespace
 
+std::uint64_t body_size(const HttpResponse& response) {
+  return response.body.size() + (response.file ? response.file->size() + response.after_file.size() : 0);
+}
+
 std::string response_head(const HttpResponse& response, bool keep_alive, std::int64_t now_ms) {
   namespace http = boost::beast::http;
   std::string head = "HTTP/1.1 " + std::to_string(response.status) + " ";
@@ -31,7 +35,7 @@ std::string response_head(const HttpResponse& response, bool keep_alive, std::in
   head += "\r\n";
   // RFC 9110, 8.6: neither of these has a body.
   if (response.status != 204 && response.status != 304) {
-    head.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
+    head.append("Content-Length: ").append(std::to_string(body_size(response))).append("\r\n");
   }
   head.append("Date: ").append(http_date(now_ms)).append("\r\n");
   append_headers(head, response.headers);

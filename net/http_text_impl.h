@@ -10,6 +10,9 @@ namespace skerry::net {
 
 struct OutgoingRequest;
 
+// All of it: text, file, and text.
+std::uint64_t body_size(const HttpResponse& response);
+
 // Up to and with the empty line. Headers that frame the message are the sender's own business and left out, like those
 // that would break out of their line.
 // `now_ms` becomes the Date (RFC 9110, 6.6.1).

@@ -74,4 +74,20 @@ Result<ParsedUrl> parse_url(std::string_view url) {
   return parsed;
 }
 
+Result<Place> parse_location(std::string_view location, const Endpoint& from) {
+  location = location.substr(0, location.find('#'));
+  const auto is_odd = [](char c) { return c <= ' ' || c == 0x7f; };
+  if (std::any_of(location.begin(), location.end(), is_odd))
+    return fail(ErrorCode::invalid_param, "a redirect to something that is no URL");
+  if (location.starts_with('/') && !location.starts_with("//")) return Place{from, std::string(location)};
+  if (!location.starts_with("https://"))
+    return fail(ErrorCode::invalid_param, "a redirect to something else than https");
+  const auto path = std::min(location.find_first_of("/?", 8), location.size());
+  auto url = parse_url(location.substr(0, path));
+  if (!url) return tl::make_unexpected(url.error());
+  Place place{std::move(url->endpoint), std::string(location.substr(path))};
+  if (!place.target.starts_with('/')) place.target.insert(0, "/");
+  return place;
+}
+
 }  // namespace skerry::net

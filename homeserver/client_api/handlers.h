@@ -53,6 +53,13 @@ void logout_all(Services&, Call, Reply);
 void whoami(Services&, Call, Reply);
 void change_password(Services&, Call, Reply);
 
+// media.cc
+void upload_media(Services&, Call, Reply);
+void create_media(Services&, Call, Reply);
+void upload_created_media(Services&, Call, Reply);
+void download_media(Services&, Call, Reply);
+void get_media_config(Services&, Call, Reply);
+
 // membership.cc
 void join_room(Services&, Call, Reply);
 void join_room_or_alias(Services&, Call, Reply);

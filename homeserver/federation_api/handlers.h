@@ -25,6 +25,9 @@ void get_own_keys(Services&, Call, Reply);
 void query_keys_of_server(Services&, Call, Reply);
 void query_keys(Services&, Call, Reply);
 
+// media.cc
+void download_media(Services&, Call, Reply);
+
 // membership.cc
 void make_join(Services&, Call, Reply);
 void make_leave(Services&, Call, Reply);

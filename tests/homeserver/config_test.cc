@@ -47,6 +47,11 @@ TEST_CASE("the sample is the file of the sources and a good configuration of all
   CHECK(sample->rate_limits.login.per_second == plain->rate_limits.login.per_second);
   CHECK(sample->rate_limits.join.burst == plain->rate_limits.join.burst);
   CHECK(sample->rate_limits.message.burst == plain->rate_limits.message.burst);
+  CHECK(sample->rate_limits.media.burst == plain->rate_limits.media.burst);
+  CHECK(sample->media.max_bytes == plain->media.max_bytes);
+  CHECK(sample->media.user_bytes == plain->media.user_bytes);
+  CHECK(sample->media.remote_cache_bytes == plain->media.remote_cache_bytes);
+  CHECK(sample->media.unauthenticated_downloads == plain->media.unauthenticated_downloads);
   CHECK(sample->federation.backoff_first == plain->federation.backoff_first);
   CHECK(sample->federation.backoff_max == plain->federation.backoff_max);
   CHECK(sample->federation.https_port == plain->federation.https_port);

@@ -23,8 +23,9 @@ TEST_CASE("unknown paths and methods are told before authentication under every 
   for (const Api& api : {nobody, alice, stranger}) {
     for (const char* path :
          {"/", "/_matrix", "/_matrix/client/v3/nothing", "/_matrix/client/v9/sync", "/_matrix/federation/v1/nothing",
-          "/_matrix/key/v2/nothing", "/_matrix/media/v3/config", "/_matrix/client/v3/keys/upload", "/_synapse/admin/v1",
-          "/.well-known/nothing", "/_matrix/client/v3/account/whoami/", "//_matrix/client/versions", "/%2e%2e/"}) {
+          "/_matrix/key/v2/nothing", "/_matrix/media/v3/preview_url", "/_matrix/client/v3/keys/upload",
+          "/_synapse/admin/v1", "/.well-known/nothing", "/_matrix/client/v3/account/whoami/",
+          "//_matrix/client/versions", "/%2e%2e/"}) {
       INFO(path);
       auto answer = api.get(path);
       CHECK(answer.status == 404);

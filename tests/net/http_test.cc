@@ -6,9 +6,12 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "tests/net/loopback.h"
+#include "tests/support/homeserver_process.h"
 
 using namespace skerry;
 using namespace skerry::net;
+using skerry::test::TemporaryFolder;
+using skerry::test::write_file;
 
 namespace {
 
@@ -186,4 +189,65 @@ TEST_CASE("many requests at once hold no thread each") {
   }
   all.get_future().get();
   CHECK(good == 300);
+}
+
+TEST_CASE("a file is sent with what stands before and behind it, and the connection is kept") {
+  for (const bool tls : {false, true}) {
+    Loopback loopback;
+    TemporaryFolder folder;
+    const std::string bytes = std::string(700'000, 'f') + "end";
+    write_file(folder.path() + "/file", bytes);
+    auto server = loopback.serve(tls, [&](const HttpRequest&, Responder responder) {
+      HttpResponse response;
+      response.body = "before ";
+      response.file = FileBody::open(folder.path() + "/file").value();
+      response.after_file = " behind";
+      responder.respond(std::move(response));
+    });
+    for (int i = 0; i < 3; ++i) {
+      auto answer = loopback.client().call(loopback.request(*server, "GET", "/", ""));
+      REQUIRE(answer);
+      CHECK(answer->body == "before " + bytes + " behind");
+    }
+    auto head = loopback.client().call(loopback.request(*server, "HEAD", "/", ""));
+    REQUIRE(head);
+    CHECK(head->body.empty());
+    CHECK(find_header(head->headers, "Content-Length") == std::to_string(bytes.size() + 14));
+    CHECK(server->connections() == 1);
+  }
+}
+
+TEST_CASE("a file that is cut short while it is sent ends the connection, not the server") {
+  Loopback loopback;
+  TemporaryFolder folder;
+  write_file(folder.path() + "/file", std::string(1'000, 'f'));
+  auto server = loopback.serve(false, [&](const HttpRequest& request, Responder responder) {
+    HttpResponse response;
+    response.file = FileBody::open(folder.path() + "/file").value();
+    if (request.target == "/cut") write_file(folder.path() + "/file", "short");
+    responder.respond(std::move(response));
+  });
+  auto cut = loopback.client().call(loopback.request(*server, "GET", "/cut", ""));
+  REQUIRE_FALSE(cut);
+  CHECK(cut.error().code == ErrorCode::unreachable);
+  CHECK(loopback.client().call(loopback.request(*server, "GET", "/", ""))->body == "short");
+  CHECK_FALSE(FileBody::open(folder.path()));
+  CHECK_FALSE(FileBody::open(folder.path() + "/none"));
+}
+
+TEST_CASE("a redirect leads to another path of the same place, or anywhere by https") {
+  const Endpoint here{"here.test", 444, true, "here.test:444", "here.test"};
+  const auto path = parse_location("/a?b=c#d", here);
+  REQUIRE(path);
+  CHECK(path->endpoint.connect_host == "here.test");
+  CHECK(path->target == "/a?b=c");
+  const auto other = parse_location("https://there.test:8443?x=y", here);
+  REQUIRE(other);
+  CHECK(other->endpoint.connect_host == "there.test");
+  CHECK(other->endpoint.port == 8443);
+  CHECK(other->target == "/?x=y");
+  for (const char* bad : {"", "a", "//there.test/", "http://there.test/", "file:///etc/passwd", "https://",
+                          "https://a b/", "/a\r\nX: y"}) {
+    CHECK_FALSE(parse_location(bad, here));
+  }
 }
