@@ -16,6 +16,8 @@ constexpr std::chrono::milliseconds long_poll{30'000};
 constexpr std::chrono::milliseconds answer_time{45'000};
 constexpr std::chrono::milliseconds retry_pause{20};
 constexpr std::chrono::milliseconds interrupt_step{50};
+// What came at once is heard whole: without this the oldest of more than ten events of a room would be left out.
+constexpr const char* whole_timeline = R"({"room":{"timeline":{"limit":1000}}})";
 
 // Waits on the condition in steps, so that Ctrl-C is noticed.
 template <class Holds>
@@ -48,8 +50,9 @@ void Listener::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const std::string path =
-        since_.empty() ? "/sync"
-                       : "/sync?since=" + net::percent_encode(since_) + "&timeout=" + std::to_string(long_poll.count());
+        "/sync?filter=" + net::percent_encode(whole_timeline) +
+        (since_.empty() ? ""
+                        : "&since=" + net::percent_encode(since_) + "&timeout=" + std::to_string(long_poll.count()));
     lock.unlock();
     const auto response = api_.get(path, answer_time);
     lock.lock();
