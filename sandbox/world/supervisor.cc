@@ -379,7 +379,8 @@ Result<void> Supervisor::add(const Json& request) {
     return done;
   }
   dns_->set_zone(plan_.zone());
-  servers_.push_back({server});
+  servers_.emplace_back();
+  servers_.back().plan = server;
   log::info("supervisor", server.name + " is added");
   if (auto remembered = remember_plan(folder_, plan_); !remembered) return remembered;
   return spawn(servers_.back());
