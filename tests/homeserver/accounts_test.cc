@@ -158,17 +158,17 @@ TEST_CASE("tokens are looked up again once a session was closed") {
 TEST_CASE("a rotated signing key is another and the old one is kept to be published") {
   const TemporaryFolder folder;
   const std::string file = folder.path() + "/signing.key";
-  const auto us = *ServerName::parse("a.test");
-  const auto database = *storage::open_sqlite(folder.path(), us);
+  const auto server = *ServerName::parse("a.test");
+  const auto database = *storage::open_sqlite(folder.path(), server);
   const auto before = read_or_create_signing_key(file, net::system_random());
   REQUIRE(before);
-  const auto id = rotate_signing_key(file, us, database->federation(), net::system_clock(), net::system_random());
+  const auto id = rotate_signing_key(file, server, database->federation(), net::system_clock(), net::system_random());
   REQUIRE(id);
   const auto after = read_or_create_signing_key(file, net::system_random());
   REQUIRE(after);
   CHECK(after->id() == *id);
   CHECK(after->seed() != before->seed());
-  const auto kept = database->federation().server_keys(us);
+  const auto kept = database->federation().server_keys(server);
   REQUIRE(kept);
   REQUIRE(kept->size() == 1);
   CHECK(kept->front().key_id == before->id());
