@@ -218,7 +218,7 @@ TEST_CASE("an invitation from outside lasts until it is answered") {
   stores.open();
   const auto room = RoomId::parse("!far:bravo.test").value();
   CHECK(stores.rooms().stripped_invites(alice)->empty());
-  const auto invited = stores.rooms().save_stripped_invite({room, alice, "11", "invite", "{}", "[]", 0});
+  const auto invited = stores.rooms().save_stripped_invite({room, alice, "11", "invite", "{}", "[]", 0, {}});
   REQUIRE(invited);
   stores.reopen();
   auto pending = stores.rooms().stripped_invites(alice);
