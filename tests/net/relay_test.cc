@@ -155,9 +155,10 @@ TEST_CASE("stalled bytes and ends wait and go on in order when the stall is over
 
 TEST_CASE("latency and jitter delay each way and keep the order") {
   Loopback loopback;
-  auto server = loopback.serve(false, [](HttpRequest request, Responder responder) {
-    responder.respond({200, {}, std::move(request.body)});
-  });
+  auto server = loopback.serve(
+      false,
+      [](HttpRequest request, Responder responder) { responder.respond({200, {}, std::move(request.body)}); },
+      [](HttpServerOptions& options) { options.body_limit = [](const HttpRequest&) { return std::size_t{4'000'000}; }; });
   auto rules = std::make_shared<Rules>();
   const auto tally = std::make_shared<Tally>();
   ConnectionRules late;
@@ -175,7 +176,7 @@ TEST_CASE("latency and jitter delay each way and keep the order") {
   Result<HttpResponse> answer;
   const auto took = time_of([&] { answer = loopback.client().call(std::move(request)); });
   REQUIRE(answer);
-  CHECK(answer->body == body);
+  CHECK((answer->body == body));
   CHECK(took >= std::chrono::milliseconds(130));
   CHECK(tally->connections == 1);
   CHECK(tally->bytes > body.size());
