@@ -188,10 +188,10 @@ TEST_CASE("packages that cannot be had are told by the end of the log and are tr
 }
 
 TEST_CASE("an added server is reached by its name and remembered and gone after reset") {
-  const Folder folder;
-  folder.json({"up", "--servers", "1"});
   const TemporaryFolder cache_home;
   const Variable cache("XDG_CACHE_HOME", cache_home.path());
+  const Folder folder;
+  folder.json({"up", "--servers", "1"});
   // Stands for Synapse's Python: takes the words that it is started with, and ends.
   const std::string environment = cache_home.path() + "/skerry/synapse-1.163.2";
   std::filesystem::create_directories(environment + "/bin");
