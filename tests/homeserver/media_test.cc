@@ -1,4 +1,6 @@
 // The texts that media travel in: multipart/mixed, Content-Type, Content-Disposition.
+#include <string_view>
+
 #include <catch2/catch.hpp>
 
 #include "core/limits.h"
@@ -11,10 +13,10 @@ using namespace skerry::homeserver;
 
 namespace {
 
-Result<std::vector<Part>> parts(const std::string& body, const std::string& type = "multipart/mixed; boundary=b") {
+Result<std::vector<Part>> parts(std::string_view body, const std::string& type = "multipart/mixed; boundary=b") {
   return parse_multipart(type, body, 2);
 }
-bool is_refused(const std::string& body, const std::string& type = "multipart/mixed; boundary=b") {
+bool is_refused(std::string_view body, const std::string& type = "multipart/mixed; boundary=b") {
   const auto parsed = parts(body, type);
   return !parsed && parsed.error().code == ErrorCode::remote_error;
 }

@@ -108,7 +108,7 @@ class Patient {
 
   Json keys() const {
     const std::string owner = ill_.keys_of_another ? "other.test" : name;
-    const auto& bytes = key_of('k').public_key();
+    const Ed25519PublicKey bytes = key_of('k').public_key();
     const std::string text = base64_encode(std::string(bytes.begin(), bytes.end()));
     Json object = {{"server_name", owner},
                    {"valid_until_ts", ill_.keys_until_ms},
