@@ -26,6 +26,22 @@ bool matches(const Json& entry, const std::string& lower_term) {
   return false;
 }
 
+bool is_of_type(const Json& entry, const std::vector<std::string>& types) {
+  const std::string* type = find_string(entry, "room_type");
+  return std::find(types.begin(), types.end(), type != nullptr ? *type : "") != types.end();
+}
+
+Result<std::vector<std::string>> parse_room_types(const Json& types) {
+  std::vector<std::string> parsed;
+  if (!types.is_array()) return fail(ErrorCode::bad_json, "room_types must be a list");
+  for (const Json& type : types) {
+    if (!type.is_string() && !type.is_null())
+      return fail(ErrorCode::bad_json, "a type of rooms must be a string or null");
+    parsed.push_back(type.is_string() ? type.get<std::string>() : "");
+  }
+  return parsed;
+}
+
 }  // namespace
 
 Result<PublicRoomsQuery> PublicRoomsQuery::parse(const Json& body) {
@@ -37,6 +53,11 @@ Result<PublicRoomsQuery> PublicRoomsQuery::parse(const Json& body) {
   if (const std::string* since = find_string(body, "since")) query.since = *since;
   if (const Json* filter = find_object(body, "filter")) {
     if (const std::string* term = find_string(*filter, "generic_search_term")) query.search_term = *term;
+    if (const Json* types = find_member(*filter, "room_types"); types != nullptr && !types->is_null()) {
+      auto parsed = parse_room_types(*types);
+      if (!parsed) return tl::make_unexpected(parsed.error());
+      query.room_types = std::move(*parsed);
+    }
   }
   return query;
 }
@@ -44,7 +65,11 @@ Result<PublicRoomsQuery> PublicRoomsQuery::parse(const Json& body) {
 Json PublicRoomsQuery::json() const {
   Json body = {{"limit", limit}};
   if (!since.empty()) body["since"] = since;
-  if (!search_term.empty()) body["filter"] = {{"generic_search_term", search_term}};
+  if (!search_term.empty()) body["filter"]["generic_search_term"] = search_term;
+  if (room_types) {
+    Json& types = body["filter"]["room_types"] = Json::array();
+    for (const std::string& type : *room_types) types.push_back(type.empty() ? Json() : Json(type));
+  }
   return body;
 }
 
@@ -61,8 +86,9 @@ Result<Json> list_public_rooms(storage::Database& database, const RoomReader& re
   std::vector<Json> rooms;
   const std::string term = lower(query.search_term);
   for (const RoomId& room : *published) {
-    auto entry = room_summary(database.rooms(), reader, room);
+    auto entry = public_rooms_chunk(database.rooms(), reader, room);
     if (!entry) return tl::make_unexpected(entry.error());
+    if (query.room_types && !is_of_type(*entry, *query.room_types)) continue;
     if (term.empty() || matches(*entry, term)) rooms.push_back(std::move(*entry));
   }
   std::sort(rooms.begin(), rooms.end(), [](const Json& a, const Json& b) {

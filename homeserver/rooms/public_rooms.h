@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/json.h"
 #include "homeserver/rooms/reader.h"
@@ -14,6 +16,7 @@ struct PublicRoomsQuery {
   std::size_t limit = 100;  // at most limits::page_events; 0: none asked, the same as 100
   std::string since;        // a token of an earlier answer
   std::string search_term;  // looked for in name, topic and canonical alias, without case (ASCII)
+  std::optional<std::vector<std::string>> room_types;  // "" stands for rooms without a type; nothing: of any type
 
   static Result<PublicRoomsQuery> parse(const Json& body);  // bad_json
   Json json() const;                                        // as a request body

@@ -61,9 +61,7 @@ Result<Door> door_of(const RoomReader& reader, const RoomId& room) {
 
 }  // namespace
 
-Result<Json> room_summary(storage::RoomStore& store, const RoomReader& reader, const RoomId& room) {
-  auto info = reader.room(room);
-  if (!info) return tl::make_unexpected(info.error());
+Result<Json> public_rooms_chunk(storage::RoomStore& store, const RoomReader& reader, const RoomId& room) {
   auto members = store.members(room);
   if (!members) return tl::make_unexpected(members.error());
   const auto joined =
@@ -74,21 +72,30 @@ Result<Json> room_summary(storage::RoomStore& store, const RoomReader& reader, c
                 {"world_readable",
                  state_string(reader, room, "m.room.history_visibility", "history_visibility") == "world_readable"},
                 {"guest_can_join", state_string(reader, room, "m.room.guest_access", "guest_access") == "can_join"},
-                {"join_rule", join_rule.empty() ? "invite" : join_rule},
-                {"room_version", info->version}};
+                {"join_rule", join_rule.empty() ? "invite" : join_rule}};
   const std::pair<const char*, std::string> optional[] = {
       {"name", state_string(reader, room, "m.room.name", "name")},
       {"topic", state_string(reader, room, "m.room.topic", "topic")},
       {"canonical_alias", state_string(reader, room, "m.room.canonical_alias", "alias")},
       {"avatar_url", state_string(reader, room, "m.room.avatar", "url")},
-      {"room_type", state_string(reader, room, "m.room.create", "type")},
-      {"encryption", state_string(reader, room, "m.room.encryption", "algorithm")}};
+      {"room_type", state_string(reader, room, "m.room.create", "type")}};
   for (const auto& [key, value] : optional) {
     if (!value.empty()) entry[key] = value;
   }
+  return entry;
+}
+
+Result<Json> room_summary(storage::RoomStore& store, const RoomReader& reader, const RoomId& room) {
+  auto info = reader.room(room);
+  if (!info) return tl::make_unexpected(info.error());
+  auto entry = public_rooms_chunk(store, reader, room);
+  if (!entry) return entry;
+  (*entry)["room_version"] = info->version;
+  if (std::string algorithm = state_string(reader, room, "m.room.encryption", "algorithm"); !algorithm.empty())
+    (*entry)["encryption"] = std::move(algorithm);
   auto door = door_of(reader, room);
   if (!door) return tl::make_unexpected(door.error());
-  for (const RoomId& allowed : door->allowed) entry["allowed_room_ids"].push_back(allowed.str());
+  for (const RoomId& allowed : door->allowed) (*entry)["allowed_room_ids"].push_back(allowed.str());
   return entry;
 }
 

@@ -13,7 +13,11 @@
 
 namespace skerry::homeserver {
 
-// Of a room that is known here. Errors: not_found, storage.
+// What the list of public rooms says of a room that is known here, and nothing more, since clients stumble over members
+// that the specification's PublicRoomsChunk does not have. Errors: not_found, storage.
+Result<Json> public_rooms_chunk(storage::RoomStore& store, const RoomReader& reader, const RoomId& room);
+
+// That, and the rest of a RoomSummary. Errors: not_found, storage.
 Result<Json> room_summary(storage::RoomStore& store, const RoomReader& reader, const RoomId& room);
 
 // Whether anyone may join the room, or read it. Errors: not_found, storage.
