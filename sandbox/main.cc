@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
     SupervisorOptions options;
     options.folder = choose_folder(arguments.dir);
     options.servers = arguments.servers.value_or(1);
-    options.traits = {arguments.direct, arguments.cheap_passwords};
+    options.traits = {arguments.direct, arguments.cheap_passwords, arguments.real_limits};
     options.ephemeral = arguments.ephemeral;
     options.starter = arguments.starter;
     return run_supervisor(options);

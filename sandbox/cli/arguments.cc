@@ -125,10 +125,18 @@ class Parser {
         ->check(CLI::Range(std::size_t{1}, max_servers))
         ->type_name("N");
     up->add_flag("--direct", args_.direct, "Without the gateway, and so without faults of the network");
+    add_limits(up);
     command_with_json("status", "Show the servers: addresses, processes, memory, state");
     command("down", "Stop everything; the data stays");
     command("reset", "Stop everything and remove the data, the client sessions, the authority and the snapshots");
     command_with_json("demo", "Tell what federation is good for, in nine steps that really happen");
+  }
+
+  void add_limits(CLI::App* command) {
+    command->add_option("--limits", args_.limits, "Rate limits: none, or real, as a public server has them")
+        ->check(CLI::IsMember({"none", "real"}))
+        ->type_name("WHICH")
+        ->capture_default_str();
   }
 
   void add_server_commands() {
@@ -253,6 +261,7 @@ class Parser {
         ->allow_extra_args(false)
         ->type_name("USER,...");
     exec->add_flag("--room", args_.with_room, "A public room with all users in it");
+    add_limits(exec);
     exec->add_flag("--keep", args_.keep, "Leave the network up, and say where it is");
     exec->add_option("COMMAND", args_.foreign_words, "Behind `--`: the program and its arguments")->required();
     exec->footer(exec_footer);
@@ -360,6 +369,7 @@ class Parser {
     supervise->add_option("--servers", args_.servers)->required();
     supervise->add_flag("--direct", args_.direct);
     supervise->add_flag("--cheap-passwords", args_.cheap_passwords);
+    supervise->add_flag("--real-limits", args_.real_limits);
     supervise->add_flag("--ephemeral", args_.ephemeral);
     supervise->add_option("--starter", args_.starter);
   }

@@ -18,6 +18,8 @@ struct Arguments {
 
   std::optional<std::size_t> servers;  // up, supervise
   bool direct = false;                 // up, supervise
+  std::string limits = "none";         // up, exec
+  bool real_limits = false;            // supervise
   bool cheap_passwords = false;        // supervise
 
   std::vector<std::string> names;  // kill, start, block, unblock, freeze, thaw: servers; heal: kinds of faults

@@ -147,6 +147,7 @@ int exec_command(const Arguments& args) {
   }
   ServerTraits traits;
   traits.cheap_passwords = true;  // nobody is going to guess them
+  traits.real_limits = args.limits == "real";
   const auto sandbox = OwnSandbox::start(cast->servers, traits);
   if (!sandbox) return give_up(sandbox.error());
   const auto variables = furnish(**sandbox, cast->users, args.with_room);

@@ -39,6 +39,7 @@ Result<void> up_command(const Arguments& args) {
   // A hash that is hard to reverse guards nothing here, where the passwords themselves are beside it; and a world of
   // hundreds of users would wait for it.
   options.traits.cheap_passwords = true;
+  options.traits.real_limits = args.limits == "real";
   const auto began = std::chrono::steady_clock::now();
   const auto sandbox = bring_up(options);
   if (!sandbox) return tl::make_unexpected(sandbox.error());

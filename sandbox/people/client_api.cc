@@ -1,8 +1,12 @@
 #include "sandbox/people/client_api.h"
 
+#include <algorithm>
 #include <set>
+#include <thread>
 
 #include <nlohmann/json.hpp>
+
+#include "sandbox/world/interrupt.h"
 
 namespace skerry::sandbox {
 
@@ -10,6 +14,9 @@ namespace {
 
 constexpr const char* prefix = "/_matrix/client/v3";
 constexpr int unauthorized = 401;
+constexpr int too_many_requests = 429;
+constexpr std::chrono::milliseconds usual_rest{1'000};
+constexpr std::chrono::milliseconds interrupt_step{20};
 
 // The names of a body's fields, those of objects within it as "outer.inner".
 void collect_fields(const Json& body, const std::string& before, std::set<std::string>& fields) {
@@ -20,6 +27,20 @@ void collect_fields(const Json& body, const std::string& before, std::set<std::s
       fields.insert(before + key);
     }
   }
+}
+
+// How long a server that has its rate limits wants to be left alone (section "Rate limiting").
+std::chrono::milliseconds rest_of(const net::HttpResponse& response) {
+  const auto json = parse_untrusted(response.body, JsonNumbers::any);
+  const Json* asked = json && json->is_object() ? find_member(*json, "retry_after_ms") : nullptr;
+  if (asked == nullptr || !asked->is_number_integer()) return usual_rest;
+  const std::int64_t longest_ms = std::chrono::milliseconds(longest_rest).count();
+  return std::chrono::milliseconds(std::clamp<std::int64_t>(asked->get<std::int64_t>(), 1, longest_ms + 1));
+}
+
+void rest(std::chrono::milliseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end && !interrupted()) std::this_thread::sleep_for(interrupt_step);
 }
 
 }  // namespace
@@ -49,7 +70,14 @@ Result<Json> ClientApi::call(const std::string& method, const std::string& path,
   if (!access_token_.empty()) request.headers.emplace_back("Authorization", "Bearer " + access_token_);
   request.body = body;
   request.timeout = timeout;
-  auto response = http_->call(std::move(request));
+  auto response = http_->call(request);
+  std::chrono::milliseconds rested{0};
+  while (response && response->status == too_many_requests && !interrupted()) {
+    const auto time = rest_of(*response);
+    if ((rested += time) > longest_rest) break;
+    rest(time);
+    response = http_->call(request);
+  }
   if (!response) return tl::make_unexpected(response.error());
   auto json = parse_untrusted(response->body, JsonNumbers::any);
   const std::string what = method + " " + path.substr(0, path.find('?')) + ": ";

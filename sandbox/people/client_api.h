@@ -11,6 +11,8 @@
 namespace skerry::sandbox {
 
 inline constexpr std::chrono::seconds api_time{30};
+// In all, for one request that a server's rate limits put off.
+inline constexpr std::chrono::seconds longest_rest{60};
 
 // Thread-safe. Copies speak for the same user.
 class ClientApi {
@@ -18,8 +20,9 @@ class ClientApi {
   // `base_url` as http://ADDRESS:PORT; it is of this sandbox, so that it parses.
   ClientApi(net::HttpClient& http, const std::string& base_url, std::string access_token = {});
 
-  // `path` behind /_matrix/client/v3. The answer, an object or a list. Errors: unreachable, timeout; remote_error with
-  // "M_CODE: text" when the server refuses.
+  // `path` behind /_matrix/client/v3. The answer, an object or a list. A server that limits rates is left alone for as
+  // long as it asks, and asked again, unless that is longer than longest_rest. Errors: unreachable, timeout;
+  // remote_error with "M_CODE: text" when the server refuses.
   Result<Json> get(const std::string& path, std::chrono::milliseconds timeout = api_time) const;
   Result<Json> post(const std::string& path, const Json& body) const;
   Result<Json> put(const std::string& path, const Json& body) const;

@@ -152,6 +152,7 @@ class Starting {
                                       "--starter",
                                       std::to_string(other.get())};
     if (options.traits.direct) words.emplace_back("--direct");
+    if (options.traits.real_limits) words.emplace_back("--real-limits");
     if (options.traits.cheap_passwords) words.emplace_back("--cheap-passwords");
     if (options.tied) words.emplace_back("--ephemeral");
     auto spawned = spawn_daemon(words, options.folder.supervisor_log(), other.get());
@@ -200,6 +201,7 @@ Result<Sandbox> find(const UpOptions& options, Controller& controller) {
                     [](const ServerStatus& server) { return server.kind == ServerKind::skerry; }));
   if (options.servers && *options.servers != own) return differs("with " + std::to_string(own) + " servers");
   if (options.traits.direct && !status->direct) return differs("with a gateway");
+  if (options.traits.real_limits && !status->real_limits) return differs("without rate limits");
   std::vector<std::string> expected;
   for (const ServerStatus& server : status->servers) {
     if (!server.pid) {

@@ -27,6 +27,14 @@ struct AddedServer {
   ServerKind kind{};
 };
 
+// As a public server has them that keeps to what the most widespread software comes with. What other servers may do is
+// limited as by default: it is for servers of one operator here as there.
+constexpr const char* real_limits =
+    "login = { per_second = 0.003, burst = 5 }\n"
+    "registration = { per_second = 0.17, burst = 3 }\n"
+    "message = { per_second = 0.2, burst = 10 }\n"
+    "join = { per_second = 0.1, burst = 10 }\n";
+
 struct Remembered {
   int slot = 0;
   std::size_t servers = 0;
@@ -230,7 +238,8 @@ std::string homeserver_config(const Plan& plan, const ServerPlan& server, const 
   text << "\n[well_known]\nclient_url = " << toml_text(plan.client_url(server)) << "\n"
        << "\n[registration]\nopen = true\n"
        << (plan.traits.cheap_passwords ? "\n[passwords]\nmemory_mib = 1\npasses = 1\n" : "")
-       << "\n[rate_limits]\nenabled = false\n"
+       << "\n[rate_limits]\n"
+       << (plan.traits.real_limits ? real_limits : "enabled = false\n")
        << "\n[federation]\nsystem_store = false\nca_files = [" << toml_text(folder.ca_file()) << "]\n"
        << "allowed_private_ranges = [\"127.0.0.0/8\"]\nbind_address = " << toml_text(server.own) << "\n"
        << "backoff_first_ms = 100\nbackoff_max_ms = 2000  # who waits ten minutes learns nothing\n"

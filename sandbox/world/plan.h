@@ -15,6 +15,7 @@ namespace skerry::sandbox {
 struct ServerTraits {
   bool direct = false;           // without the gateway
   bool cheap_passwords = false;  // hashed at little cost, which makes thousands of accounts in seconds: for measuring
+  bool real_limits = false;      // rate limits of a public server, instead of none
 };
 
 // Which program a server is.

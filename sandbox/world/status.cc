@@ -74,6 +74,7 @@ Json full_json(const SandboxStatus& status) {
   }
   json["supervisor_pid"] = status.supervisor_pid;
   json["direct"] = status.direct;
+  json["real_limits"] = status.real_limits;
   json["https_port"] = status.https_port;
   return json;
 }
@@ -88,6 +89,7 @@ Result<SandboxStatus> parse_status(const Json& json) {
     status.dns_address = json.at("dns_address").get<std::string>();
     status.supervisor_pid = json.value("supervisor_pid", 0);
     status.direct = json.value("direct", false);
+    status.real_limits = json.value("real_limits", false);
     status.https_port = json.value("https_port", std::uint16_t{0});
     for (const Json& entry : json.at("servers")) {
       ServerStatus server;

@@ -40,6 +40,7 @@ struct SandboxStatus {
   pid_t supervisor_pid = 0;
   std::vector<Fault> faults;     // in force, with what they were counted to have done
   bool direct = false;           // there is no gateway
+  bool real_limits = false;      // as ServerTraits has them
   std::uint16_t https_port = 0;  // of all servers
 
   std::vector<std::string> names() const;

@@ -581,6 +581,7 @@ SandboxStatus Supervisor::status() const {
   status.dns_address = dns_address_;
   status.supervisor_pid = ::getpid();
   status.direct = options_.traits.direct;
+  status.real_limits = options_.traits.real_limits;
   status.https_port = plan_.ports.https;
   for (const Server& server : servers_) {
     ServerStatus entry;

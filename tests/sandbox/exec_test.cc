@@ -99,6 +99,24 @@ TEST_CASE("a program finds a network with its users and their room in its enviro
   CHECK(gone(exec));
 }
 
+TEST_CASE("a program meets rate limits where that is asked for, and its users are there all the same") {
+  const Exec exec;
+  // More users than a public server registers at once: the preparation itself has to be patient.
+  const Ran ran =
+      exec.runs(note_network + "env", {"--users", "alice,bob,carol,dora", "--room", "--limits", "real", "--keep"});
+  INFO(ran.output);
+  REQUIRE(ran.status == 0);
+  const Api dora(value(ran.output, "SKERRY_DORA_URL"), value(ran.output, "SKERRY_DORA_TOKEN"));
+  const std::string path = std::string(v3) + "/rooms/" + value(ran.output, "SKERRY_ROOM_ID") + "/send/m.room.message/";
+  int status = 200;
+  for (int sent = 0; sent < 100 && status == 200; ++sent) {
+    status = dora.put(path + std::to_string(sent), {{"msgtype", "m.text"}, {"body", "again"}}).status;
+  }
+  CHECK(status == 429);
+  CHECK(run({skerry_program, "reset", "--dir", value(ran.output, "SKERRY_SANDBOX_DIR")}).status == 0);
+  CHECK(gone(exec));
+}
+
 TEST_CASE("a kept network stays with everybody in the room until it is reset") {
   const Exec exec;
   const Ran ran = exec.runs(note_network + "env", {"--users", "alice,bob@bravo,carol@charlie", "--room", "--keep"});

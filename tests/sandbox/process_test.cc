@@ -330,6 +330,34 @@ TEST_CASE("faults are shown to people and programs, end with heal and with down,
   }
 }
 
+TEST_CASE("a sandbox has the rate limits of a public server where that is asked for") {
+  const Folder folder;
+  const Json up = folder.json({"up", "--servers", "1", "--limits", "real"});
+  const Json alice = folder.json({"register", "alice@alpha.test"});
+  const Api api(up["servers"][0]["client_url"], alice.at("access_token"));
+  const Json made = api.post(std::string(v3) + "/createRoom").json;
+  const std::string path =
+      std::string(v3) + "/rooms/" + made.at("room_id").get<std::string>() + "/send/m.room.message/";
+  Answer answer;
+  int sent = 0;
+  for (; sent < 100; ++sent) {
+    answer = api.put(path + std::to_string(sent), {{"msgtype", "m.text"}, {"body", "again"}});
+    if (answer.status != 200) break;
+  }
+  CHECK(sent >= 9);  // ten at once, and what grew back meanwhile
+  CHECK(answer.status == 429);
+  CHECK(answer.errcode() == "M_LIMIT_EXCEEDED");
+  CHECK(answer.json.at("retry_after_ms").get<int>() > 0);
+  CHECK_FALSE(answer.header("Retry-After").empty());
+
+  CHECK(folder.skerry({"up", "--limits", "much"}).status == 2);
+  folder.skerry({"down"});
+  folder.json({"up"});
+  const Ran other = folder.skerry({"up", "--limits", "real"});
+  CHECK(other.status == 1);
+  CHECK(other.output.find("without rate limits") != std::string::npos);
+}
+
 TEST_CASE("two sandboxes run side by side") {
   const Folder one, two;
   const Json first = one.json({"up", "--servers", "1"});
