@@ -58,13 +58,16 @@ void register_account(Services& services, Call call, Reply reply) {
   if (auto may = may_register(services, call); !may) return reply.error(may.error());
   auto wanted = wanted_account(services, *call.body);
   if (!wanted) return reply.error(wanted.error());
+  if (find_member(*call.body, "auth") != nullptr) {
+    if (!wanted->password) return reply.error({ErrorCode::missing_param, "password is required"});
+    // Before the session of user-interactive authentication is used up: the same request is good again after the wait.
+    if (auto wait = services.rate_limiter.registration(call.request.peer_address)) {
+      log_refusal(services, call, "too many registrations");
+      return reply.limited(*wait);
+    }
+  }
   if (auto unproven = services.user_interactive_auth.check_dummy("register", *call.body)) {
     return reply.error(401, *unproven);
-  }
-  if (!wanted->password) return reply.error({ErrorCode::missing_param, "password is required"});
-  if (auto wait = services.rate_limiter.registration(call.request.peer_address)) {
-    log_refusal(services, call, "too many registrations");
-    return reply.limited(*wait);
   }
   auto user = create_account(services, wanted->localpart, *wanted->password, false);
   if (!user) return reply.error(user.error());
