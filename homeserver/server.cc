@@ -222,6 +222,7 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
 Result<void> Server::Impl::listen(std::vector<net::Listener> listeners) {
   net::HttpServerOptions options;
   options.listeners = std::move(listeners);
+  options.clock = &clock;
   options.connections_per_address = config.connections_per_address;
   options.body_limit = [this](const net::HttpRequest& head) { return dispatcher.body_limit(head); };
   // One upload of the largest size fits, whatever that is.

@@ -1,4 +1,5 @@
 // doctor: what is wrong with a server, as others see it.
+#include <algorithm>
 #include <future>
 #include <iostream>
 
@@ -15,9 +16,17 @@ namespace skerry::sandbox {
 
 namespace {
 
+bool is_frozen(const SandboxStatus& status, const std::string& server) {
+  return std::any_of(status.faults.begin(), status.faults.end(),
+                     [&](const Fault& fault) { return fault.kind == FaultKind::freeze && fault.server == server; });
+}
+
 // What only the one who runs the sandbox can know: whether the process lives.
-Finding process_finding(const ServerStatus& server) {
+Finding process_finding(const SandboxStatus& status, const ServerStatus& server) {
   const std::string name = server.name;
+  if (is_frozen(status, name)) {
+    return {"process", Outcome::wrong, "it is frozen: it takes connections, and is silent", "skerry thaw " + name};
+  }
   switch (server.state) {
     case ServerState::running:
       return {"process", Outcome::good, "it runs", ""};
@@ -78,7 +87,7 @@ std::vector<Diagnosis> examine_sandbox(const Folder& folder, const SandboxStatus
       const ServerStatus& server = status.server(names[begun]);
       under_way.push_back(std::async(std::launch::async, [&folder, &status, &server] {
         Diagnosis diagnosis = examine(server.name, options_in(status, server));
-        diagnosis.findings.insert(diagnosis.findings.begin() + 1, process_finding(server));
+        diagnosis.findings.insert(diagnosis.findings.begin() + 1, process_finding(status, server));
         add_backoffs(folder, status, server.name, diagnosis);
         return diagnosis;
       }));

@@ -21,10 +21,11 @@ constexpr std::size_t answer_bytes = 256 * 1'024;
 
 std::string time_text(std::int64_t ms) {
   const std::int64_t size = ms < 0 ? -ms : ms;
-  if (size < 2 * minute_ms) return std::to_string(size / 1'000) + " s";
-  if (size < 2 * hour_ms) return std::to_string(size / minute_ms) + " min";
-  if (size < 48 * hour_ms) return std::to_string(size / hour_ms) + " h";
-  return std::to_string(size / (24 * hour_ms)) + " days";
+  const auto count = [size](std::int64_t unit_ms) { return std::to_string((size + unit_ms / 2) / unit_ms); };
+  if (size < 2 * minute_ms) return count(1'000) + " s";
+  if (size < 2 * hour_ms) return count(minute_ms) + " min";
+  if (size < 48 * hour_ms) return count(hour_ms) + " h";
+  return count(24 * hour_ms) + " days";
 }
 
 std::string place_text(const std::string& host, std::uint16_t port) {

@@ -1,6 +1,5 @@
 // skerry doctor, on real servers of a sandbox.
 #include <chrono>
-#include <csignal>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -61,9 +60,18 @@ TEST_CASE("the doctor of a sandbox finds what was done to its servers") {
     CHECK(wrong(world, "bravo", "process").find("ended by a signal") != std::string::npos);
     CHECK(wrong(world, "alpha", "process").empty());
   }
+  SECTION("its clock an hour ahead") {
+    REQUIRE(run({SKERRY_BIN_DIR "/skerry", "clock", "bravo", "+1h", "--dir", world.folder().path}).status == 0);
+    CHECK(wrong(world, "bravo", "clock").find("60 min ahead") != std::string::npos);
+    CHECK(wrong(world, "alpha", "clock").empty());
+    REQUIRE(run({SKERRY_BIN_DIR "/skerry", "heal", "--dir", world.folder().path}).status == 0);
+    CHECK(wrong(world, "bravo", "clock").empty());
+  }
   SECTION("frozen") {
-    world.signal("bravo", SIGSTOP);
-    CHECK(wrong(world, "bravo", "TLS").find("no answer in time") != std::string::npos);
-    world.signal("bravo", SIGCONT);
+    REQUIRE(run({SKERRY_BIN_DIR "/skerry", "freeze", "bravo", "--dir", world.folder().path}).status == 0);
+    const Ran ran = doctor(world, "bravo");  // once: it waits until its patience ends
+    CHECK(ran.status == 1);
+    CHECK(ran.output.find("it is frozen") != std::string::npos);
+    CHECK(ran.output.find("no answer in time") != std::string::npos);
   }
 }
