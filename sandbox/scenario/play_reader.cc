@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "sandbox/scenario/play_reader_impl.h"
 #include "sandbox/world/names.h"
@@ -12,44 +13,49 @@ constexpr std::size_t name_bytes = 100;
 constexpr std::int64_t most_chatter = 1'000;
 constexpr std::int64_t usual_within_ms = 10'000;
 constexpr std::int64_t usual_during_ms = 1'000;
-constexpr const char* any = "any";
 
-const std::vector<std::pair<const char*, Verb>>& verbs() {
-  static const std::vector<std::pair<const char*, Verb>> table = {{"say", Verb::say},
-                                                                  {"chatter", Verb::chatter},
-                                                                  {"join", Verb::join},
-                                                                  {"leave", Verb::leave},
-                                                                  {"invite", Verb::invite},
-                                                                  {"kick", Verb::kick},
-                                                                  {"ban", Verb::ban},
-                                                                  {"kill", Verb::kill},
-                                                                  {"start", Verb::start},
-                                                                  {"block", Verb::block},
-                                                                  {"unblock", Verb::unblock},
-                                                                  {"delivered", Verb::delivered},
-                                                                  {"converged", Verb::converged},
-                                                                  {"not_delivered", Verb::not_delivered}};
-  return table;
-}
-
-const char* verb_text(Verb verb) {
-  for (const auto& [text, each] : verbs()) {
-    if (each == verb) return text;
-  }
-  return "";
-}
+constexpr std::array verbs = {
+    std::pair{"say", Verb::say},
+    std::pair{"chatter", Verb::chatter},
+    std::pair{"join", Verb::join},
+    std::pair{"leave", Verb::leave},
+    std::pair{"invite", Verb::invite},
+    std::pair{"kick", Verb::kick},
+    std::pair{"ban", Verb::ban},
+    std::pair{"kill", Verb::kill},
+    std::pair{"start", Verb::start},
+    std::pair{"block", Verb::block},
+    std::pair{"unblock", Verb::unblock},
+    std::pair{"freeze", Verb::freeze},
+    std::pair{"thaw", Verb::thaw},
+    std::pair{"link", Verb::link},
+    std::pair{"partition", Verb::partition},
+    std::pair{"clock", Verb::clock},
+    std::pair{"dns", Verb::dns},
+    std::pair{"backoff", Verb::backoff},
+    std::pair{"heal", Verb::heal},
+    std::pair{"delivered", Verb::delivered},
+    std::pair{"converged", Verb::converged},
+    std::pair{"not_delivered", Verb::not_delivered},
+};
 
 std::string verb_names() {
   std::string text;
-  for (const auto& [name, verb] : verbs()) text += (text.empty() ? "" : ", ") + std::string(name);
+  for (const auto& [name, verb] : verbs) text += (text.empty() ? "" : ", ") + std::string(name);
   return text;
 }
 
 }  // namespace
 
+const char* verb_text(Verb verb) {
+  for (const auto& [text, each] : verbs) {
+    if (each == verb) return text;
+  }
+  return "";
+}
+
 PlayReader::PlayReader(Scenario& scenario)
     : scenario_(scenario), world_(scenario.world), decisions_(scenario.world.seed) {
-  for (const std::string& server : world_.servers) health_[server] = Health::well;
   for (const WorldRoom& room : world_.rooms) {
     members_.emplace_back(room.members.begin(), room.members.end());
     members_.back().insert(room.creator);
@@ -60,7 +66,7 @@ void PlayReader::read(Reader& table) {
   Act act;
   act.line = table.line();
   std::vector<Verb> found;
-  for (const auto& [name, verb] : verbs()) {
+  for (const auto& [name, verb] : verbs) {
     if (table.has(name)) found.push_back(verb);
   }
   if (found.size() != 1) {
@@ -87,6 +93,14 @@ void PlayReader::read(Reader& table) {
     case Verb::start:
     case Verb::block:
     case Verb::unblock:
+    case Verb::freeze:
+    case Verb::thaw:
+    case Verb::link:
+    case Verb::partition:
+    case Verb::clock:
+    case Verb::dns:
+    case Verb::backoff:
+    case Verb::heal:
       read_server(table, act);
       break;
     case Verb::delivered:
@@ -189,45 +203,6 @@ void PlayReader::follow_member(Reader& table, const Act& act) {
   if (act.verb == Verb::leave || act.verb == Verb::kick || act.verb == Verb::ban) members.erase(act.other);
 }
 
-void PlayReader::read_server(Reader& table, Act& act) {
-  const std::string key = verb_text(act.verb);
-  std::string typed;
-  table.get(key, typed, name_bytes);
-  const bool gateway = act.verb == Verb::block || act.verb == Verb::unblock;
-  if (gateway && scenario_.direct) return table.problem(key, "a direct sandbox has no gateway, and so no such fault");
-  const Health before = act.verb == Verb::start     ? Health::killed
-                        : act.verb == Verb::unblock ? Health::blocked
-                                                    : Health::well;
-  if (typed == any) {
-    std::vector<std::string> choice;
-    for (const std::string& server : world_.servers) {
-      if (health_[server] == before) choice.push_back(server);
-    }
-    if (choice.empty()) return table.problem(key, "there is no server left for that at this time");
-    act.server = choice[decisions_.below(choice.size())];
-    scenario_.decisions.push_back("line " + std::to_string(act.line) + ": " + key + " " + act.server);
-  } else if (const auto chosen = chosen_.find(typed); chosen != chosen_.end()) {
-    act.server = chosen->second;
-  } else {
-    auto found = find_server(world_.servers, typed);
-    if (!found) return table.problem(key, found.error().text + " (or \"any\", or what one was chosen as)");
-    act.server = std::move(*found);
-  }
-  std::string name;
-  table.get("as", name, name_bytes);
-  if (!name.empty()) chosen_[name] = act.server;
-  if (health_[act.server] != before) {
-    return table.problem(key, act.server +
-                                  (health_[act.server] == Health::killed    ? " is killed"
-                                   : health_[act.server] == Health::blocked ? " is blocked"
-                                                                            : " runs and is reachable") +
-                                  " at this time");
-  }
-  health_[act.server] = act.verb == Verb::kill    ? Health::killed
-                        : act.verb == Verb::block ? Health::blocked
-                                                  : Health::well;
-}
-
 void PlayReader::read_assertion(Reader& table, Act& act) {
   asserted_ = true;
   const bool never = act.verb == Verb::not_delivered;
@@ -323,9 +298,9 @@ std::optional<std::size_t> PlayReader::room(Reader& table, const char* key) {
 
 std::string PlayReader::cut_off(std::size_t user, bool beside) const {
   const std::string& server = world_.users[user].server;
-  const Health health = health_.at(server);
-  if (health == Health::killed) return server + " is killed";
-  return health == Health::blocked && !beside ? server + " is blocked" : "";
+  if (killed_.count(server) > 0 || faults_.find("freeze " + server)) return server + condition(server);
+  if (beside || faults_.reaches(clients_party, server)) return "";
+  return server + (faults_.find("block " + server) ? condition(server) : " is cut from clients");
 }
 
 void PlayReader::must_reach(Reader& table, const char* key, const Act& act) {

@@ -9,6 +9,7 @@
 
 #include "sandbox/scenario/scenario_file.h"
 #include "sandbox/scenario/toml_reader.h"
+#include "sandbox/world/fault_board.h"
 
 namespace skerry::sandbox {
 
@@ -19,7 +20,6 @@ class PlayReader {
   bool asserted() const { return asserted_; }
 
  private:
-  enum class Health { well, killed, blocked };
   struct Label {
     std::size_t room = 0;
     std::set<std::size_t> speakers;
@@ -31,6 +31,18 @@ class PlayReader {
   void read_member(Reader& table, Act& act);
   void follow_member(Reader& table, const Act& act);
   void read_server(Reader& table, Act& act);
+  void choose_server(Reader& table, Act& act);
+  void read_server_fault(Reader& table, Act& act);
+  void read_link(Reader& table, Act& act);
+  void read_partition(Reader& table, Act& act);
+  void read_backoff(Reader& table, Act& act);
+  void read_heal(Reader& table, Act& act);
+  std::optional<std::vector<Fault>> request(Reader& table, Verb verb, const Json& fault) const;
+  void take_hold(const Act& act);
+  // What an act calls a server by what one was chosen as, or as it is.
+  std::string chosen(const std::string& typed) const;
+  bool fits(Verb verb, const std::string& server) const;
+  std::string condition(const std::string& server) const;
   void read_assertion(Reader& table, Act& act);
   void read_audience(Reader& table, Act& act, const std::set<std::size_t>& speakers);
   void read_among(Reader& table, Act& act);
@@ -44,7 +56,8 @@ class PlayReader {
   Scenario& scenario_;
   const World& world_;
   Decisions decisions_;
-  std::map<std::string, Health> health_;
+  std::set<std::string> killed_;
+  FaultBoard faults_;                           // in force at this time, as far as the play has been read
   std::vector<std::set<std::size_t>> members_;  // of each room
   std::map<std::string, Label> labels_;
   std::map<std::string, std::string> chosen_;  // servers, by what an act calls them

@@ -18,6 +18,18 @@ std::string list(const Scenario& scenario, const std::vector<std::size_t>& users
   return text;
 }
 
+std::string faults_text(const std::vector<Fault>& faults) {
+  std::string text;
+  for (const Fault& fault : faults) text += (text.empty() ? "" : "; ") + fault_text(fault);
+  return text;
+}
+
+std::string kinds_text(const std::vector<FaultKind>& kinds) {
+  std::string text;
+  for (const FaultKind kind : kinds) text += (text.empty() ? "no more " : ", ") + to_text(kind);
+  return text.empty() ? "all faults end" : text;
+}
+
 }  // namespace
 
 Result<Scenario> parse_scenario(const std::string& text, const std::string& file, std::optional<std::uint64_t> seed) {
@@ -68,6 +80,18 @@ std::string act_text(const Scenario& scenario, const Act& act) {
       return act.server + " is blocked";
     case Verb::unblock:
       return act.server + " is unblocked";
+    case Verb::freeze:
+      return act.server + " is frozen";
+    case Verb::thaw:
+      return act.server + " is thawed";
+    case Verb::link:
+    case Verb::partition:
+    case Verb::clock:
+    case Verb::dns:
+    case Verb::backoff:
+      return faults_text(act.faults);
+    case Verb::heal:
+      return kinds_text(act.kinds);
     case Verb::delivered:
       return "'" + act.label + "' is heard by " + list(scenario, act.audience);
     case Verb::not_delivered:

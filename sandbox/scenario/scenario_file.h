@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sandbox/scenario/world_file.h"
+#include "sandbox/world/fault.h"
 
 namespace skerry::sandbox {
 
@@ -25,10 +26,21 @@ enum class Verb {
   start,
   block,
   unblock,
+  freeze,
+  thaw,
+  link,
+  partition,
+  clock,
+  dns,
+  backoff,
+  heal,
   delivered,
   not_delivered,
   converged,
 };
+
+// As a play writes it.
+const char* verb_text(Verb verb);
 
 struct Act {
   Verb verb = Verb::say;
@@ -40,7 +52,9 @@ struct Act {
   std::size_t user = 0;               // who acts
   std::size_t other = 0;              // invite, kick, ban: whom it concerns
   std::vector<std::size_t> audience;  // delivered, not_delivered: who; converged: one of each server
-  std::string server;                 // kill, start, block, unblock
+  std::string server;                 // kill, start, block, unblock, freeze, thaw, clock, dns
+  std::vector<Fault> faults;          // block, freeze, link, partition, clock, dns, backoff: what comes into force
+  std::vector<FaultKind> kinds;       // heal: what ends; all where there is none
   std::int64_t time_ms = 0;           // delivered, converged: in which it is to be; not_delivered: during which not
   bool beside = false;                // say: past the gateway, as one who sits beside the server
   bool fails = false;                 // is expected to be refused, or not to get through

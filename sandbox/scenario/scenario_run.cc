@@ -75,6 +75,14 @@ class Stage {
       case Verb::start:
       case Verb::block:
       case Verb::unblock:
+      case Verb::freeze:
+      case Verb::thaw:
+      case Verb::link:
+      case Verb::partition:
+      case Verb::clock:
+      case Verb::dns:
+      case Verb::backoff:
+      case Verb::heal:
         return steer(act);
       case Verb::delivered:
         return delivered(act);
@@ -141,16 +149,22 @@ class Stage {
   Result<std::string> steer(const Act& act) {
     auto controller = Controller::connect(sandbox_->folder());
     if (!controller) return tl::make_unexpected(controller.error());
-    const std::string op = act.verb == Verb::kill    ? "kill"
-                           : act.verb == Verb::start ? "start"
-                           : act.verb == Verb::block ? "block"
-                                                     : "unblock";
     const auto began = Steady::now();
-    if (auto done = controller->command(op, act.server); !done) return tl::make_unexpected(done.error());
+    if (auto done = steer(act, *controller); !done) return tl::make_unexpected(done.error());
     if (act.verb != Verb::start) return std::string("done");
     auto answering = wait_until_answering(sandbox_->folder(), *controller, {act.server});
     if (!answering) return tl::make_unexpected(answering.error());
     return "answers after " + milliseconds(Steady::now() - began);
+  }
+
+  static Result<void> steer(const Act& act, Controller& controller) {
+    if (!act.faults.empty()) return controller.put(act.faults);
+    if (act.verb != Verb::heal) return controller.command(verb_text(act.verb), act.server);
+    if (act.kinds.empty()) return controller.heal();
+    for (const FaultKind kind : act.kinds) {
+      if (auto healed = controller.heal(kind); !healed) return healed;
+    }
+    return {};
   }
 
   Result<std::string> delivered(const Act& act) {
