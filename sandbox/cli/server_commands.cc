@@ -11,6 +11,7 @@
 #include "sandbox/world/files.h"
 #include "sandbox/world/interrupt.h"
 #include "sandbox/world/names.h"
+#include "sandbox/world/synapse.h"
 
 namespace skerry::sandbox {
 
@@ -41,7 +42,7 @@ Result<void> for_each_server(const Arguments& args, const std::string& op) {
   if (!status) return tl::make_unexpected(status.error());
   for (const std::string& name : *names) {
     if (op == "start") {
-      if (auto there = make_kind_ready(status->server(name).kind); !there) return there;
+      if (auto there = make_kind_ready(status->server(name).kind, status->server(name).program); !there) return there;
     }
     if (auto done = controller->command(op, name); !done) return done;
   }
@@ -92,8 +93,8 @@ Result<void> add_command(const Arguments& args) {
   if (!status) return tl::make_unexpected(status.error());
   const auto name = new_server_name(status->names(), args.name);
   if (!name) return tl::make_unexpected(name.error());
-  if (auto there = make_kind_ready(*kind); !there) return there;
-  if (auto added = controller->add(*name, *kind); !added) return added;
+  if (auto there = make_kind_ready(*kind, ""); !there) return there;
+  if (auto added = controller->add(*name, *kind, synapse_python("")); !added) return added;
   if (!args.json) std::cout << *name << " starts" << std::endl;
   if (auto answering = wait_until_answering(folder, *controller, {*name}); !answering) {
     return fail(answering.error().code, answering.error().text + "\nIt stays added: `skerry start` tries again");

@@ -205,7 +205,7 @@ Result<Sandbox> find(const UpOptions& options, Controller& controller) {
   std::vector<std::string> expected;
   for (const ServerStatus& server : status->servers) {
     if (!server.pid) {
-      if (auto there = make_kind_ready(server.kind); !there) return tl::make_unexpected(there.error());
+      if (auto there = make_kind_ready(server.kind, server.program); !there) return tl::make_unexpected(there.error());
       if (auto started = controller.command("start", server.name); !started) {
         return tl::make_unexpected(started.error());
       }
@@ -234,8 +234,8 @@ Result<SandboxStatus> wait_for_all(Starting& starting, const Folder& folder) {
 
 }  // namespace
 
-Result<void> make_kind_ready(ServerKind kind) {
-  return kind == ServerKind::synapse ? install_synapse() : Result<void>();
+Result<void> make_kind_ready(ServerKind kind, const std::string& before) {
+  return kind == ServerKind::synapse ? install_synapse(before) : Result<void>();
 }
 
 Result<void> wait_until_answering(const Folder& folder, Controller& controller, const std::vector<std::string>& names) {
@@ -268,8 +268,8 @@ Result<void> wait_until_answering(const Folder& folder, Controller& controller, 
 
 Result<Sandbox> bring_up(const UpOptions& options) {
   if (auto controller = Controller::connect(options.folder)) return find(options, *controller);
-  if (remembers_kind(options.folder, ServerKind::synapse)) {
-    if (auto there = make_kind_ready(ServerKind::synapse); !there) return tl::make_unexpected(there.error());
+  for (const std::string& program : remembered_programs(options.folder, ServerKind::synapse)) {
+    if (auto there = make_kind_ready(ServerKind::synapse, program); !there) return tl::make_unexpected(there.error());
   }
   auto starting = Starting::begin(options);
   if (!starting) return tl::make_unexpected(starting.error());

@@ -23,17 +23,17 @@ struct Sandbox {
   Descriptor tie;      // of a tied one: closing it ends the sandbox
 };
 
-// Returns when every server that no fault keeps from it answers its clients and other servers; servers of a sandbox that was
-// found are started where they had ended. On any error, and when interrupted(), what this call started is gone again.
-// Errors: storage, timeout, cancelled, with what to look at.
+// Returns when every server that no fault keeps from it answers its clients and other servers; servers of a sandbox
+// that was found are started where they had ended. On any error, and when interrupted(), what this call started is gone
+// again. Errors: storage, timeout, cancelled, with what to look at.
 Result<Sandbox> bring_up(const UpOptions& options);
 
 // A tied sandbox stays from now on, with its folder. Errors: unreachable.
 Result<void> keep(Sandbox& sandbox);
 
-// Makes sure that the program of such servers is there, which may take minutes the first time. Errors: as
-// install_synapse().
-Result<void> make_kind_ready(ServerKind kind);
+// Makes sure that the program of such a server is there, which may take minutes the first time. `before` ran it until
+// now; empty for a new one. Errors: as install_synapse().
+Result<void> make_kind_ready(ServerKind kind, const std::string& before);
 
 // Waits until these servers answer their clients, and other servers by the certificate that they show. Errors: timeout,
 // cancelled; storage when one's process ended, with the end of its log.

@@ -44,8 +44,8 @@ Result<void> Controller::command(const std::string& op, const std::string& serve
   return {};
 }
 
-Result<void> Controller::add(const std::string& server, ServerKind kind) {
-  auto answer = ask({{"op", "add"}, {"server", server}, {"kind", to_text(kind)}});
+Result<void> Controller::add(const std::string& server, ServerKind kind, const std::string& program) {
+  auto answer = ask({{"op", "add"}, {"server", server}, {"kind", to_text(kind)}, {"program", program}});
   if (!answer) return tl::make_unexpected(answer.error());
   return {};
 }

@@ -34,8 +34,8 @@ class Controller {
   Result<std::vector<Fault>> faults();
   // Ends all faults, or those of one kind.
   Result<void> heal(std::optional<FaultKind> kind = std::nullopt);
-  // Adds a server to the sandbox, and starts it. Errors: as of command().
-  Result<void> add(const std::string& server, ServerKind kind);
+  // Adds a server to the sandbox, which this program runs, and starts it. Errors: as of command().
+  Result<void> add(const std::string& server, ServerKind kind, const std::string& program);
   // Returns when the supervisor has ended, with everything it ran.
   Result<void> down();
 

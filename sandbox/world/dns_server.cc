@@ -30,8 +30,7 @@ struct DnsServer::Connection {
   Steady::time_point expires;
 };
 
-Result<std::unique_ptr<DnsServer>> DnsServer::start(const std::string& address, Zone zone,
-                                                    NameJudge judge) {
+Result<std::unique_ptr<DnsServer>> DnsServer::start(const std::string& address, Zone zone, NameJudge judge) {
   auto sockets = listen_udp_tcp(address, {53, 5353, 0});
   if (!sockets) return tl::make_unexpected(sockets.error());
   return std::unique_ptr<DnsServer>(new DnsServer(std::move(*sockets), std::move(zone), std::move(judge)));

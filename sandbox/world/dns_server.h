@@ -14,9 +14,9 @@ namespace skerry::sandbox {
 
 class DnsServer {
  public:
-  // `judge` is asked on the thread of the server. Port 53 where that is permitted and free, else 5353, else any. Errors: storage.
-  static Result<std::unique_ptr<DnsServer>> start(const std::string& address, Zone zone,
-                                                  NameJudge judge = {});
+  // `judge` is asked on the thread of the server. Port 53 where that is permitted and free, else 5353, else any.
+  // Errors: storage.
+  static Result<std::unique_ptr<DnsServer>> start(const std::string& address, Zone zone, NameJudge judge = {});
   ~DnsServer();
 
   // What it answers from now on. Thread-safe.

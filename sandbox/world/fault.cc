@@ -14,9 +14,9 @@ namespace skerry::sandbox {
 namespace {
 
 constexpr std::array kinds = {
-    std::pair{FaultKind::link, "link"},     std::pair{FaultKind::partition, "partition"},
-    std::pair{FaultKind::block, "block"},   std::pair{FaultKind::freeze, "freeze"},
-    std::pair{FaultKind::clock, "clock"},   std::pair{FaultKind::dns, "dns"},
+    std::pair{FaultKind::link, "link"},       std::pair{FaultKind::partition, "partition"},
+    std::pair{FaultKind::block, "block"},     std::pair{FaultKind::freeze, "freeze"},
+    std::pair{FaultKind::clock, "clock"},     std::pair{FaultKind::dns, "dns"},
     std::pair{FaultKind::backoff, "backoff"},
 };
 
@@ -144,7 +144,9 @@ void check_groups(Members& members, const std::vector<std::vector<std::string>>&
 
 void check_answer(Members& members, const std::string& answer) {
   in_addr address{};
-  if (answer == "nxdomain" || answer == "timeout" || answer == "right" || ::inet_pton(AF_INET, answer.c_str(), &address) == 1) return;
+  if (answer == "nxdomain" || answer == "timeout" || answer == "right" ||
+      ::inet_pton(AF_INET, answer.c_str(), &address) == 1)
+    return;
   members.problem("a name is answered by nxdomain, timeout or an IPv4 address, not by " + answer);
 }
 

@@ -12,6 +12,7 @@
 #include "core/json.h"
 #include "sandbox/world/files.h"
 #include "sandbox/world/names.h"
+#include "sandbox/world/synapse.h"
 
 namespace skerry::sandbox {
 
@@ -25,6 +26,7 @@ constexpr std::chrono::milliseconds step{10};
 struct AddedServer {
   std::string name;
   ServerKind kind{};
+  std::string program;
 };
 
 // As a public server has them that keeps to what the most widespread software comes with. What other servers may do is
@@ -60,7 +62,8 @@ Remembered remembered(const Folder& folder) {
       const std::string* name = find_string(each, "name");
       const std::string* kind = find_string(each, "kind");
       const auto parsed = parse_server_kind(kind != nullptr ? *kind : "");
-      if (name != nullptr && parsed) found.added.push_back({*name, *parsed});
+      const std::string* program = find_string(each, "program");
+      if (name != nullptr && parsed) found.added.push_back({*name, *parsed, program != nullptr ? *program : ""});
     }
   }
   const auto port = [&number](const char* key, std::uint16_t usual) {
@@ -112,10 +115,11 @@ std::string toml_text(const std::string& text) {
 }
 
 // At the addresses behind those of the others.
-void append(Plan& plan, const std::string& name, ServerKind kind) {
+void append(Plan& plan, const std::string& name, ServerKind kind, const std::string& program = {}) {
   const std::size_t index = plan.servers.size();
   const std::string own = own_address(plan.slot.number, index);
-  plan.servers.push_back({name, own, plan.traits.direct ? own : gateway_address(plan.slot.number, index), kind});
+  const std::string gateway = plan.traits.direct ? own : gateway_address(plan.slot.number, index);
+  plan.servers.push_back({name, own, gateway, kind, program});
 }
 
 }  // namespace
@@ -165,7 +169,7 @@ Result<Plan> make_plan(const Folder& folder, std::size_t servers, const ServerTr
   plan.traits = traits;
   const int number = plan.slot.number;
   for (std::size_t i = 0; i < servers; ++i) append(plan, server_name(i), ServerKind::skerry);
-  for (const AddedServer& added : before.added) append(plan, added.name, added.kind);
+  for (const AddedServer& added : before.added) append(plan, added.name, added.kind, synapse_python(added.program));
   const bool expected = before.slot == number;
   const Ports wanted = expected ? before.ports : Ports{};
   for (const auto& [port, target] :
@@ -178,11 +182,11 @@ Result<Plan> make_plan(const Folder& folder, std::size_t servers, const ServerTr
   return plan;
 }
 
-Result<void> plan_another(Plan& plan, const std::string& typed, ServerKind kind) {
+Result<void> plan_another(Plan& plan, const std::string& typed, ServerKind kind, const std::string& program) {
   if (plan.servers.size() == max_servers) return fail(ErrorCode::invalid_param, "a sandbox has no more servers");
   const auto name = new_server_name(plan.names(), typed);
   if (!name) return tl::make_unexpected(name.error());
-  append(plan, *name, kind);
+  append(plan, *name, kind, program);
   for (const std::uint16_t port : {plan.ports.federation, plan.ports.client, plan.ports.https}) {
     if (free_everywhere({plan.servers.back()}, port)) continue;
     const std::string address = plan.servers.back().own;
@@ -195,7 +199,8 @@ Result<void> plan_another(Plan& plan, const std::string& typed, ServerKind kind)
 Result<void> remember_plan(const Folder& folder, const Plan& plan) {
   Json added = Json::array();
   for (const ServerPlan& server : plan.servers) {
-    if (server.kind != ServerKind::skerry) added.push_back({{"name", server.name}, {"kind", to_text(server.kind)}});
+    if (server.kind == ServerKind::skerry) continue;
+    added.push_back({{"name", server.name}, {"kind", to_text(server.kind)}, {"program", server.program}});
   }
   const std::size_t own = plan.servers.size() - added.size();
   return write_file(folder.places_json(), dump({{"slot", plan.slot.number},
@@ -216,9 +221,12 @@ std::vector<std::string> remembered_names(const Folder& folder) {
   return names;
 }
 
-bool remembers_kind(const Folder& folder, ServerKind kind) {
-  const auto added = remembered(folder).added;
-  return std::any_of(added.begin(), added.end(), [kind](const AddedServer& each) { return each.kind == kind; });
+std::vector<std::string> remembered_programs(const Folder& folder, ServerKind kind) {
+  std::vector<std::string> programs;
+  for (const AddedServer& added : remembered(folder).added) {
+    if (added.kind == kind) programs.push_back(added.program);
+  }
+  return programs;
 }
 
 std::string homeserver_config(const Plan& plan, const ServerPlan& server, const Folder& folder,
@@ -237,8 +245,7 @@ std::string homeserver_config(const Plan& plan, const ServerPlan& server, const 
   listener(plan.ports.https, true, true, false);
   text << "\n[well_known]\nclient_url = " << toml_text(plan.client_url(server)) << "\n"
        << "\n[registration]\nopen = true\n"
-       << (plan.traits.cheap_passwords ? "\n[passwords]\nmemory_mib = 1\npasses = 1\n" : "")
-       << "\n[rate_limits]\n"
+       << (plan.traits.cheap_passwords ? "\n[passwords]\nmemory_mib = 1\npasses = 1\n" : "") << "\n[rate_limits]\n"
        << (plan.traits.real_limits ? real_limits : "enabled = false\n")
        << "\n[federation]\nsystem_store = false\nca_files = [" << toml_text(folder.ca_file()) << "]\n"
        << "allowed_private_ranges = [\"127.0.0.0/8\"]\nbind_address = " << toml_text(server.own) << "\n"

@@ -32,6 +32,7 @@ struct ServerPlan {
   std::string own;      // where the process listens, and from where it calls others
   std::string gateway;  // where everybody else finds it; its own address without a gateway
   ServerKind kind = ServerKind::skerry;
+  std::string program;  // of another kind than ours: what runs it, whatever the environment of whoever starts it says
 };
 
 struct Plan {
@@ -55,13 +56,13 @@ Result<void> remember_plan(const Folder& folder, const Plan& plan);
 // Puts one more server at the end of the plan. `typed` is its name, or its first label. Errors: invalid_param for a
 // name that is none, is taken, or is kept for servers of our own; storage when its ports are taken. The plan is then
 // unchanged.
-Result<void> plan_another(Plan& plan, const std::string& typed, ServerKind kind);
+Result<void> plan_another(Plan& plan, const std::string& typed, ServerKind kind, const std::string& program);
 // How many servers of our own there were the last time; 0 when there was none.
 std::size_t remembered_servers(const Folder& folder);
 // The names of all of them, the added ones last.
 std::vector<std::string> remembered_names(const Folder& folder);
-// Whether servers of a kind had been added.
-bool remembers_kind(const Folder& folder, ServerKind kind);
+// What ran the servers of a kind that had been added, one of each.
+std::vector<std::string> remembered_programs(const Folder& folder, ServerKind kind);
 
 // The configuration of one server, as text for its homeserver.toml. `dns` is "address:port".
 std::string homeserver_config(const Plan& plan, const ServerPlan& server, const Folder& folder, const std::string& dns);

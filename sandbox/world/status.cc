@@ -71,6 +71,7 @@ Json full_json(const SandboxStatus& status) {
   for (std::size_t i = 0; i < status.servers.size(); ++i) {
     json["servers"][i]["own_client_url"] = status.servers[i].own_client_url;
     json["servers"][i]["reachable"] = status.servers[i].reachable;
+    json["servers"][i]["program"] = status.servers[i].program;
   }
   json["supervisor_pid"] = status.supervisor_pid;
   json["direct"] = status.direct;
@@ -104,6 +105,7 @@ Result<SandboxStatus> parse_status(const Json& json) {
       server.kind = *kind;
       server.own_client_url = entry.value("own_client_url", std::string());
       server.reachable = entry.value("reachable", true);
+      server.program = entry.value("program", std::string());
       status.servers.push_back(std::move(server));
     }
     for (const Json& entry : json.value("faults", Json::array())) {

@@ -31,6 +31,7 @@ struct ServerStatus {
   bool reachable = true;       // by clients, as far as faults go; not in sandbox.json
   std::string own_client_url;  // past the gateway, as one who sits beside the server; not in sandbox.json
   ServerKind kind = ServerKind::skerry;
+  std::string program;  // of another kind than ours: what runs it; not in sandbox.json
 };
 
 struct SandboxStatus {

@@ -88,7 +88,7 @@ class Supervisor {
  private:
   struct Server {
     ServerPlan plan;
-    pid_t pid = 0;        // 0: none
+    pid_t pid = 0;  // 0: none
     std::unique_ptr<homeserver::Steering> steering;
     bool killed = false;  // how it ended last
   };
@@ -349,8 +349,8 @@ Result<void> Supervisor::command_server(const std::string& name, Server& server)
     return {};
   }
   if (name == "start") return server.pid != 0 ? Result<void>() : spawn(server);
-  for (const auto& [begin, end, kind] : {std::tuple{"block", "unblock", FaultKind::block},
-                                         std::tuple{"freeze", "thaw", FaultKind::freeze}}) {
+  for (const auto& [begin, end, kind] :
+       {std::tuple{"block", "unblock", FaultKind::block}, std::tuple{"freeze", "thaw", FaultKind::freeze}}) {
     Fault fault;
     fault.kind = kind;
     fault.server = server.plan.name;
@@ -369,7 +369,9 @@ Result<void> Supervisor::add(const Json& request) {
   const std::string* kind_name = find_string(request, "kind");
   const auto kind = parse_server_kind(kind_name != nullptr ? *kind_name : "");
   if (!kind) return tl::make_unexpected(kind.error());
-  if (auto planned = plan_another(plan_, name != nullptr ? *name : "", *kind); !planned) return planned;
+  const std::string* program = find_string(request, "program");
+  if (program == nullptr || program->empty()) return fail(ErrorCode::missing_param, "which program runs it?");
+  if (auto planned = plan_another(plan_, name != nullptr ? *name : "", *kind, *program); !planned) return planned;
   const ServerPlan server = plan_.servers.back();
   auto done = write_settings(server);
   if (done) done = write_certificates(folder_, {server});
@@ -587,6 +589,7 @@ SandboxStatus Supervisor::status() const {
     ServerStatus entry;
     entry.name = server.plan.name;
     entry.kind = server.plan.kind;
+    entry.program = server.plan.program;
     entry.client_url = plan_.client_url(server.plan);
     entry.federation_address = plan_.federation_address(server.plan);
     entry.own_client_url = "http://" + server.plan.own + ":" + std::to_string(plan_.ports.client);

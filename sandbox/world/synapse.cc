@@ -168,7 +168,7 @@ Result<void> write_synapse_settings(const Plan& plan, const ServerPlan& server, 
 std::vector<std::string> synapse_command(const ServerPlan& server, const Folder& folder, const std::string& dns) {
   const std::string here = folder.server(server.name);
   const auto colon = dns.rfind(':');
-  return {synapse_python(),      here + launcher_file, server.own,        dns.substr(0, colon),
+  return {server.program,        here + launcher_file, server.own,        dns.substr(0, colon),
           dns.substr(colon + 1), folder.ca_file(),     here + config_file};
 }
 

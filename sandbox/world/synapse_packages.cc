@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <iostream>
 #include <sstream>
 #include <sys/file.h>
@@ -33,10 +34,15 @@ std::string environment() { return cache_folder() + "/synapse-" + version; }
 std::string whole_marker() { return environment() + "/whole"; }
 std::string install_log() { return environment() + ".log"; }
 
+std::string own_python() { return environment() + "/bin/python"; }
+
+// Whole, as another process that works elsewhere takes it, too.
 std::string given_python() {
   const char* given = std::getenv(python_variable);
-  return given != nullptr ? given : "";
+  return given != nullptr && *given != '\0' ? std::filesystem::absolute(given).string() : "";
 }
+
+bool can_be_run(const std::string& program) { return ::access(program.c_str(), X_OK) == 0; }
 
 std::string find_program(const std::string& name) {
   const char* path = std::getenv("PATH");
@@ -44,7 +50,7 @@ std::string find_program(const std::string& name) {
   std::string folder;
   while (std::getline(folders, folder, ':')) {
     std::string program = folder + "/" + name;
-    if (!folder.empty() && ::access(program.c_str(), X_OK) == 0) return program;
+    if (!folder.empty() && can_be_run(program)) return program;
   }
   return "";
 }
@@ -85,15 +91,15 @@ Result<Descriptor> take_turn() {
 
 }  // namespace
 
-std::string synapse_python() {
-  const std::string given = given_python();
-  return given.empty() ? environment() + "/bin/python" : given;
+std::string synapse_python(const std::string& before) {
+  if (auto given = given_python(); !given.empty()) return given;
+  return !before.empty() && can_be_run(before) ? before : own_python();
 }
 
-Result<void> install_synapse() {
-  if (const std::string given = given_python(); !given.empty()) {
-    if (::access(given.c_str(), X_OK) == 0) return {};
-    return tl::make_unexpected(system_error(std::string(python_variable) + ": " + given));
+Result<void> install_synapse(const std::string& before) {
+  if (const std::string python = synapse_python(before); python != own_python()) {
+    if (can_be_run(python)) return {};
+    return tl::make_unexpected(system_error(std::string(python_variable) + ": " + python));
   }
   const auto whole = [] { return ::access(whole_marker().c_str(), F_OK) == 0; };
   if (whole()) return {};
@@ -109,8 +115,8 @@ Result<void> install_synapse() {
   const std::string package = std::string("matrix-synapse==") + version;
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
            {python, "-m", "venv", "--clear", environment()},
-           {synapse_python(), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", package},
-           {synapse_python(), "-c", "import synapse.app.homeserver"}}) {
+           {own_python(), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", package},
+           {own_python(), "-c", "import synapse.app.homeserver"}}) {
     const auto done = run_to_end(words, deadline);
     if (!done && done.error().code == ErrorCode::cancelled) return done;
     if (!done) return fail(ErrorCode::unreachable, "Synapse cannot be installed: " + done.error().text);

@@ -75,7 +75,12 @@ TEST_CASE("a user without a server or with a strange one is refused with words")
 TEST_CASE("skerry-client is told the server that its words mean") {
   SandboxStatus status;
   status.ca_file = "ca.pem";
-  for (const std::string& name : three) status.servers.push_back({name, "http://" + name, "", {}, 0, {}, true, ""});
+  for (const std::string& name : three) {
+    ServerStatus server;
+    server.name = name;
+    server.client_url = "http://" + name;
+    status.servers.push_back(std::move(server));
+  }
   using Words = std::vector<std::string>;
   CHECK(client_arguments(status, {"rooms"}) == Words{"--ca-file", "ca.pem", "rooms"});
   CHECK(client_arguments(status, {"--account", "bob@bravo.test", "rooms"}) ==

@@ -223,6 +223,37 @@ TEST_CASE("an added server is reached by its name and remembered and gone after 
   CHECK(folder.json({"up"}).at("servers").size() == 3);
 }
 
+TEST_CASE("an added server is run by the program that it was added with, whatever the environment is later") {
+  const Folder folder;
+  folder.json({"up", "--servers", "1"});
+  const TemporaryFolder empty;
+  const Variable cache("XDG_CACHE_HOME", empty.path());
+  const Variable path("PATH", empty.path());  // nothing could be installed
+  const auto write_program = [&](const std::string& name) {
+    const std::string file = empty.path() + "/" + name;
+    write_file(file, "#!/bin/sh\necho '" + name + " starts'\nexit 3\n");
+    std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+    return file;
+  };
+  const std::string first = write_program("first");
+  const std::string second = write_program("second");
+  {
+    const Variable python("SKERRY_SYNAPSE_PYTHON", first);
+    CHECK(folder.skerry({"add", "synapse", "syn"}).output.find("first starts") != std::string::npos);
+  }
+  // Each time the end of its log is told, which is taken away in between.
+  const std::string log = folder.path() + "/servers/syn.test/log";
+  REQUIRE(std::filesystem::remove(log));
+  CHECK(folder.skerry({"start", "syn"}).output.find("first starts") != std::string::npos);
+  folder.skerry({"down"});
+  REQUIRE(std::filesystem::remove(log));
+  CHECK(folder.skerry({"up"}).output.find("first starts") != std::string::npos);
+  {
+    const Variable python("SKERRY_SYNAPSE_PYTHON", second);
+    CHECK(folder.skerry({"up"}).output.find("second starts") != std::string::npos);
+  }
+}
+
 TEST_CASE("a killed server is seen and started again and the others go on") {
   const Folder folder;
   const Json up = folder.json({"up", "--servers", "2"});
@@ -436,10 +467,9 @@ TEST_CASE("unknown names list the known ones and every command has help") {
   const Ran log = folder.skerry({"logs", "delta.test"});
   CHECK(log.output.find("alpha.test bravo.test supervisor") != std::string::npos);
   CHECK(folder.skerry({"logs", "alpha"}).output.find("listening") != std::string::npos);
-  for (const char* command : {"up", "status", "down", "reset", "logs", "kill", "start", "block", "unblock", "freeze",
-                              "thaw", "link", "partition", "clock", "dns", "backoff", "faults",
-                              "heal", "chat",
-                              "register", "client", "demo"}) {
+  for (const char* command :
+       {"up",   "status",    "down",  "reset", "logs",    "kill",   "start", "block", "unblock",  "freeze", "thaw",
+        "link", "partition", "clock", "dns",   "backoff", "faults", "heal",  "chat",  "register", "client", "demo"}) {
     const Ran help = run({skerry_program, command, "--help"});
     INFO(command << ": " << help.output);
     CHECK(help.status == 0);
