@@ -116,8 +116,8 @@ class RoomStore {
                                                    std::size_t limit) = 0;
   // The place just after (or before) everything stored at stream position p.
   virtual Result<TopologicalPosition> topological_at(const RoomId& room, StreamPosition position) = 0;
-  // Events without a place (absent, or outliers: a joined room's state) that some event with a place names in
-  // prev_events: where backfill must go on.
+  // Events without a place (absent, or outliers: a joined room's state) that an accepted event names in prev_events,
+  // itself or by way of others that were not accepted: where backfill must go on.
   virtual Result<std::vector<EventId>> backward_extremities(const RoomId& room, std::size_t limit) = 0;
   // True for one of these: it is no head when it comes.
   virtual Result<bool> is_backward_extremity(const EventId& id) = 0;

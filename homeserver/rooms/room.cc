@@ -276,7 +276,9 @@ Result<RoomState> Room::state_after(const RoomState& before, const Event& event)
 
 void Room::remember(Placed placed) {
   const EventId event_id = placed.event->id();
-  for (const auto& parent : placed.event->prev_events()) ++parents_in_flight_[parent];
+  if (placed.judgement.verdict == Verdict::accepted) {
+    for (const auto& parent : placed.event->prev_events()) ++parents_in_flight_[parent];
+  }
   if (placed.event->is_state()) {
     for (const auto& cited : placed.event->auth_events()) citing_in_flight_[cited].push_back(event_id);
   }
@@ -285,9 +287,11 @@ void Room::remember(Placed placed) {
 
 void Room::forget(const EventId& event_id) {
   if (const auto flying = in_flight_.extract(event_id)) {
-    for (const auto& parent : flying.mapped().event->prev_events()) {
-      const auto found = parents_in_flight_.find(parent);
-      if (found != parents_in_flight_.end() && --found->second == 0) parents_in_flight_.erase(found);
+    if (flying.mapped().judgement.verdict == Verdict::accepted) {
+      for (const auto& parent : flying.mapped().event->prev_events()) {
+        const auto found = parents_in_flight_.find(parent);
+        if (found != parents_in_flight_.end() && --found->second == 0) parents_in_flight_.erase(found);
+      }
     }
     for (const auto& cited : flying.mapped().event->auth_events()) {
       const auto found = citing_in_flight_.find(cited);

@@ -137,7 +137,7 @@ class Room {
 
   storage::RoomStore& store_;
   std::unordered_map<EventId, Placed> in_flight_;
-  std::unordered_map<EventId, int> parents_in_flight_;  // how many events in flight name each in their prev_events
+  std::unordered_map<EventId, int> parents_in_flight_;  // how many accepted events in flight name each
   std::unordered_map<EventId, std::vector<EventId>> citing_in_flight_;  // state events that cite it
   std::unordered_map<EventId, std::string> transaction_of_;             // of events in flight
   std::unordered_map<std::string, EventId> transactions_;

@@ -155,15 +155,34 @@ class EventWriter {
         .run();
   }
 
-  // The parents that are not there with their place are where history must be asked for.
+  // The ancestors of accepted events that are not there with their place are where history must be asked for, and are no
+  // heads when they come. What builds on them and was not accepted itself is no reason to hold them for the past.
   void note_missing() {
     Query(connection_, "DELETE FROM missing_events WHERE event_id = ?", event_.id().str()).run();
+    const bool was_missing = connection_.database().getChanges() > 0;
+    if (commit_.judgement.verdict != Verdict::accepted && !was_missing) return;
     for (const EventId& parent : event_.prev_events()) {
-      Query known(connection_, "SELECT 1 FROM events WHERE event_id = ? AND outlier = 0", parent.str());
-      if (known.next()) continue;
-      Query(connection_, "INSERT OR IGNORE INTO missing_events VALUES(?, ?, ?)", parent.str(), room_, event_.depth())
-          .run();
+      Query known(connection_, "SELECT verdict FROM events WHERE event_id = ? AND outlier = 0", parent.str());
+      if (!known.next()) {
+        Query(connection_, "INSERT OR IGNORE INTO missing_events VALUES(?, ?, ?)", parent.str(), room_, event_.depth())
+            .run();
+      } else if (known.integer(0) != verdict_number(Verdict::accepted)) {
+        note_missing_above(parent);
+      }
     }
+  }
+
+  // By way of events that were not accepted; not farther than anybody has a reason to be.
+  void note_missing_above(const EventId& parent) {
+    Query(connection_,
+          "WITH RECURSIVE above(ancestor) AS (SELECT ?1 UNION "
+          "SELECT iif(edge.type = 'array', json_extract(edge.value, '$[0]'), edge.value) "  // room versions 1 and 2
+          "FROM above JOIN events ON event_id = ancestor, json_each(events.json, '$.prev_events') edge "
+          "WHERE outlier = 0 AND verdict <> ?2 LIMIT 1000) "
+          "INSERT OR IGNORE INTO missing_events SELECT ancestor, ?3, ?4 FROM above "
+          "WHERE NOT EXISTS (SELECT 1 FROM events WHERE event_id = ancestor AND outlier = 0)",
+          parent.str(), verdict_number(Verdict::accepted), room_, event_.depth())
+        .run();
   }
 
   void note_redactions() {

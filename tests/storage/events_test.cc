@@ -265,6 +265,20 @@ TEST_CASE("parents that are absent or outliers are where backfill goes on") {
   CHECK(extremities().empty());
 }
 
+TEST_CASE("parents of what was not accepted are not the past until something accepted builds on it") {
+  WithHistory with;
+  const auto extremities = [&] { return texts(*with.stores.rooms().backward_extremities(with.room.id(), 10)); };
+  for (int i = 0; i < 2; ++i) {
+    EventCommit refused = with.room.next_message(bob);
+    refused.judgement = {Verdict::soft_failed, "6", "not any more"};
+    REQUIRE(commit(with.stores.rooms(), refused));
+  }
+  CHECK(extremities().empty());
+  REQUIRE(commit(with.stores.rooms(), with.room.next_message(bob)));
+  CHECK(extremities() == texts({with.history.back()->id()}));
+  CHECK(with.stores.rooms().is_backward_extremity(with.history.back()->id()).value());
+}
+
 TEST_CASE("a client transaction is remembered with its device and path") {
   Stores stores;
   stores.open();
