@@ -212,8 +212,8 @@ std::vector<EventId> MissingEvents::edge_of(const Gap& gap) {
 }
 
 // 'Backfilling and retrieving missing events': asks the origin for what lies between our heads and the event, and others
-// when that brings nothing, until there is no gap or nobody brings more; what is before that is placed as history, with its state; then all of it is offered,
-// oldest first.
+// when that brings nothing, until there is no gap or nobody brings more; what is before that is placed as history, with
+// its state; then all of it is offered, oldest first.
 void MissingEvents::fill_gap(Fetcher& fetcher, const std::shared_ptr<Arrival>& arrival, const Needs& needs) {
   Gap gap;
   gap.wanted = needs.prev_events;

@@ -1,4 +1,6 @@
 // Events that come late, or whose sender cannot be asked for what they need: none is skipped, none is shown twice.
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 #include "tests/homeserver/rooms_world.h"
@@ -99,4 +101,28 @@ TEST_CASE("a state of which a part cannot be got is not taken for the whole") {
   world.events_lost.clear();
   CHECK(bravo.receive_again(alpha.name(), pdu).judgement.verdict == Verdict::accepted);
   CHECK(bravo.state(room) == alpha.state(room));
+}
+
+TEST_CASE("what only refused events build on becomes a head when it comes late") {
+  World world;
+  TestServer& alpha = world.add("alpha.test");
+  TestServer& bravo = world.add("bravo.test");
+  const UserId alice = alpha.user("alice");
+  const UserId bob = bravo.user("bob");
+  const UserId carol = bravo.user("carol");
+  const RoomId room = alpha.create("12", alice).value();
+  REQUIRE(bravo.membership().join(bob, room, {alpha.name()}, "{}"));
+  world.deliver();
+  REQUIRE(bravo.membership().join(carol, room, {bravo.name()}, "{}"));
+  world.deliver();
+  const EventId missing = bravo.say(room, carol, "comes late").value();
+  REQUIRE(alpha.member(room, alice, bob, "ban"));
+  const EventId refused = bravo.say(room, bob, "banned already").value();
+  world.events_lost.insert(missing);
+  CHECK(alpha.receive(bravo.name(), bravo.event(refused)->event->pdu()).judgement.verdict == Verdict::soft_failed);
+  world.events_lost.clear();
+  CHECK(alpha.receive(bravo.name(), bravo.event(missing)->event->pdu()).judgement.verdict == Verdict::accepted);
+  const auto heads = alpha.heads(room);
+  CHECK(std::find(heads.begin(), heads.end(), missing) != heads.end());
+  CHECK(alpha.bodies(room).back() == "comes late");
 }

@@ -72,7 +72,9 @@ class TestServer::Network : public RemoteRooms {
                                                std::size_t limit, std::int64_t) override {
     world_.count("get_missing_events");
     if (!world_.reachable(us_, server)) return tl::make_unexpected(unreachable());
-    return pdus_of(walk(server, latest, earliest, limit, false));
+    auto found = walk(server, latest, earliest, limit, false);
+    std::erase_if(found, [&](const auto& event) { return world_.events_lost.contains(event->id()); });
+    return pdus_of(found);
   }
   Result<StateIds> state_ids(const ServerName& server, const RoomId&, const EventId& event) override {
     world_.count("state_ids");
