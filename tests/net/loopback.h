@@ -23,8 +23,10 @@ namespace skerry::net {
 
 class Loopback {
  public:
-  explicit Loopback(AddressPolicy policy = AddressPolicy::allow_all())
-      : authority_(*CertificateAuthority::create("test", system_clock().now_ms(), 1)), resolver_(io_, {}) {
+  explicit Loopback(AddressPolicy policy = AddressPolicy::allow_all(), int threads = 2)
+      : io_(threads),
+        authority_(*CertificateAuthority::create("test", system_clock().now_ms(), 1)),
+        resolver_(io_, {}) {
     char name[] = "/tmp/skerry-net-XXXXXX";
     if (mkdtemp(name) == nullptr) throw std::runtime_error("no temporary folder");
     folder_ = name;
@@ -70,7 +72,7 @@ class Loopback {
   void end_client() { client_.reset(); }
 
  private:
-  Io io_{2};
+  Io io_;
   CertificateAuthority authority_;
   Resolver resolver_;
   std::unique_ptr<HttpClient> client_;
