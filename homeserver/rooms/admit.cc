@@ -89,6 +89,21 @@ Result<std::variant<Judgement, Needs>> judge_by_auth_events(const RoomRules& rul
   return Outcome(Judgement{});
 }
 
+namespace {
+
+// Step 6. After a gap the current state lacks what happened in it, such as the sender's join: what counts then is the
+// current state with what the event's own past adds to it. A ban there stands against a join from before it.
+Result<std::optional<Refused>> refusal_now(Room& room, const Event& event, const RoomState& before) {
+  const auto refused = refusal(room.rules, event, room.create, lookup_in(room, room.current));
+  if (!refused) return std::optional<Refused>();
+  const auto informed = room.resolve({room.current, before});
+  if (!informed) return tl::make_unexpected(informed.error());
+  const auto* state = std::get_if<RoomState>(&*informed);
+  return state == nullptr ? refused : refusal(room.rules, event, room.create, lookup_in(room, *state));
+}
+
+}  // namespace
+
 Result<std::variant<Admission, Needs>> admit(Room& room, const EventPtr& event, std::optional<RoomState> before) {
   using Outcome = std::variant<Admission, Needs>;
   Needs needs;
@@ -122,9 +137,9 @@ Result<std::variant<Admission, Needs>> admit(Room& room, const EventPtr& event, 
   }
   // 6. by the room's current state
   if (judgement.verdict == Verdict::accepted && before->id() != room.current.id()) {
-    if (const auto refused = refusal(room.rules, *event, room.create, lookup_in(room, room.current))) {
-      judgement = judgement_of(Verdict::soft_failed, *refused);
-    }
+    auto refused = refusal_now(room, *event, *before);
+    if (!refused) return tl::make_unexpected(refused.error());
+    if (*refused) judgement = judgement_of(Verdict::soft_failed, **refused);
   }
   if (auto trouble = room.take_trouble()) return tl::make_unexpected(*trouble);
   return Outcome(Admission{std::move(judgement), std::move(before)});

@@ -211,9 +211,9 @@ std::vector<EventId> MissingEvents::edge_of(const Gap& gap) {
   return edge;
 }
 
-// 'Backfilling and retrieving missing events': asks the origin for what lies between our heads and the event, and others
-// when that brings nothing, until there is no gap or nobody brings more; what is before that is placed as history, with
-// its state; then all of it is offered, oldest first.
+// 'Backfilling and retrieving missing events': asks the origin for what lies between our heads and the event, and
+// others when that brings nothing, until there is no gap or nobody brings more; what is before that is placed as
+// history, with its state; then all of it is offered, oldest first.
 void MissingEvents::fill_gap(Fetcher& fetcher, const std::shared_ptr<Arrival>& arrival, const Needs& needs) {
   Gap gap;
   gap.wanted = needs.prev_events;
@@ -224,8 +224,8 @@ void MissingEvents::fill_gap(Fetcher& fetcher, const std::shared_ptr<Arrival>& a
     if (!head || !head->has_value()) break;
     auto earliest = (*head)->heads;
     if (earliest.size() > latest_per_round) earliest.resize(latest_per_round);
-    auto pdus = engine_->context.remote.get_missing_events(*server, fetcher.room(), earliest, latest,
-                                                           gap_events_per_round, 0);
+    auto pdus =
+        engine_->context.remote.get_missing_events(*server, fetcher.room(), earliest, latest, gap_events_per_round, 0);
     fetcher.note_answer(*server, pdus);
     const std::size_t before = gap.events.size();
     if (pdus) {
@@ -240,11 +240,13 @@ void MissingEvents::fill_gap(Fetcher& fetcher, const std::shared_ptr<Arrival>& a
   }
   std::vector<EventPtr> before_gap;
   for (auto& [id, event] : gap.history) before_gap.push_back(std::move(event));
-  for (const auto& hole : gap.wanted) {
-    if (before_gap.size() >= holes_filled) break;
-    if (auto event = fetcher.event(hole)) before_gap.push_back(std::move(event));
-  }
   place_history(*engine_, fetcher, std::move(before_gap), true);
+  // What the gap begins with, by the state before it. Nothing says that anything accepted builds on it.
+  if (gap.wanted.size() > holes_filled) gap.wanted.resize(holes_filled);
+  for (const auto& hole : gap.wanted) {
+    auto event = fetcher.event(hole);
+    if (event) offer_fetching(fetcher, std::make_shared<Arrival>(Arrival{std::move(event), arrival->origin, {}}), true);
+  }
   std::vector<EventPtr> events;
   for (auto& [id, event] : gap.events) events.push_back(std::move(event));
   for (auto& event : in_room_order(std::move(events))) {

@@ -24,8 +24,10 @@ void Recorder::note(const storage::EventCommit& commit) {
     if (head && head->has_value()) current_[room] = (*head)->current_state;
   }
   const bool is_head = std::find(commit.heads->begin(), commit.heads->end(), event->id()) != commit.heads->end();
-  if (const auto before = current_.find(room); is_head && before != current_.end()) {
-    if (const auto state = store_.state(before->second)) watch_.on_head(commit, **state);
+  if (const auto found = current_.find(room); is_head && found != current_.end()) {
+    const auto current = store_.state(found->second);
+    const auto before = store_.state(commit.state_before);
+    if (current && before) watch_.on_head(commit, *current, *before);
   }
   if (const auto after = commit.current_state ? commit.current_state : commit.state_after) current_[room] = *after;
 }

@@ -17,8 +17,8 @@ class Recorder : public test::ForwardingRooms {
  public:
   struct Watch {
     AllEvents& events;
-    // An event is about to become a head of the room, with the room's current state before it.
-    std::function<void(const storage::EventCommit& commit, const StateMap& current)> on_head;
+    // An event is about to become a head of the room: with the room's current state so far, and the state before it.
+    std::function<void(const storage::EventCommit& commit, const StatePtr& current, const StatePtr& before)> on_head;
   };
   Recorder(storage::RoomStore& store, Watch watch) : ForwardingRooms(store), watch_(std::move(watch)) {}
 

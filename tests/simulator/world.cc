@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/state_resolution.h"
 #include "tests/simulator/false_answers.h"
 #include "tests/simulator/rights.h"
 
@@ -47,7 +48,8 @@ World::World(const Script& script)
     Node::Surroundings surroundings{
         network_,
         disk_,
-        {events_, [this, i](const auto& commit, const auto& current) { watch_head(node(i), commit, current); }},
+        {events_, [this, i](const auto& commit, const auto& current,
+                            const auto& before) { watch_head(node(i), commit, current, before); }},
         folder_.path(),
         [this](const std::string& what) { complain(what); }};
     nodes_.push_back(
@@ -60,9 +62,11 @@ void World::complain(const std::string& what) {
   if (complaints_.size() < most_complaints) complaints_.push_back(what);
 }
 
-// What becomes a head must be allowed by what this server knew the room to be: step 6, by a second opinion.
-void World::watch_head(const Node& node, const storage::EventCommit& commit, const StateMap& current) {
-  if (commit.judgement.verdict != Verdict::accepted || current.empty()) return;
+// What becomes a head must be allowed by what this server knew the room to be, or knows it to be with the event's own
+// past: step 6, by a second opinion.
+void World::watch_head(Node& node, const storage::EventCommit& commit, const StatePtr& current,
+                       const StatePtr& before) {
+  if (commit.judgement.verdict != Verdict::accepted || current->empty()) return;
   // Who comes through another server takes over the room as that knows it.
   const bool is_ours = commit.event->sender().server() == node.name();
   if (is_ours && commit.event->membership() == "join") return;
@@ -70,13 +74,22 @@ void World::watch_head(const Node& node, const storage::EventCommit& commit, con
     const auto known = events_.find(id);
     return known == events_.end() ? nullptr : known->second;
   };
-  const StateLookup lookup = [&](std::string_view type, std::string_view key) -> EventPtr {
-    const auto entry = current.find({std::string(type), std::string(key)});
-    return entry == current.end() ? nullptr : find(entry->second);
+  const auto objection_by = [&](const StateMap& state) -> std::optional<std::string> {
+    const StateLookup lookup = [&](std::string_view type, std::string_view key) -> EventPtr {
+      const auto entry = state.find({std::string(type), std::string(key)});
+      return entry == state.end() ? nullptr : find(entry->second);
+    };
+    const EventPtr create = lookup("m.room.create", "");
+    return create ? objection(rules_, *commit.event, *create, lookup) : "there is no create event";
   };
-  const EventPtr create = lookup("m.room.create", "");
-  if (!create) return complain(node.name().str() + " has a room without a create event");
-  if (const auto why = objection(rules_, *commit.event, *create, lookup)) {
+  if (!objection_by(*current)) return;
+  const auto is_rejected = [&](const EventId& id) {
+    const auto stored = node.store().event(id);
+    return stored && stored->has_value() && (*stored)->judgement.verdict == Verdict::rejected;
+  };
+  const auto informed = resolve_state(rules_, {current, before}, find, is_rejected);
+  if (std::holds_alternative<Missing>(informed)) return complain(node.name().str() + " lacks events of its own states");
+  if (const auto why = objection_by(std::get<StateMap>(informed))) {
     complain(node.name().str() + " lets " + commit.event->canonical_text() + " into the room of now: " + *why);
   }
 }

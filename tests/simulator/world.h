@@ -59,7 +59,7 @@ class World {
   void join(Node& node, const UserId& user);
   void run(int steps, std::int64_t time_ms);
   void bury_the_dead();
-  void watch_head(const Node& node, const storage::EventCommit& commit, const StateMap& current);
+  void watch_head(Node& node, const storage::EventCommit& commit, const StatePtr& current, const StatePtr& before);
 
   const Script& script_;
   const RoomRules& rules_;
