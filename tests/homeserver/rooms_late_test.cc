@@ -126,3 +126,23 @@ TEST_CASE("what only refused events build on becomes a head when it comes late")
   CHECK(std::find(heads.begin(), heads.end(), missing) != heads.end());
   CHECK(alpha.bodies(room).back() == "comes late");
 }
+
+TEST_CASE("who joined in a gap is heard behind it") {
+  World world;
+  TestServer& alpha = world.add("alpha.test");
+  TestServer& bravo = world.add("bravo.test");
+  const UserId bob = bravo.user("bob");
+  const UserId carol = bravo.user("carol");
+  const RoomId room = alpha.create("12", alpha.user("alice")).value();
+  REQUIRE(bravo.membership().join(bob, room, {alpha.name()}, "{}"));
+  world.deliver();
+  world.cut(alpha.name(), bravo.name());
+  REQUIRE(bravo.membership().join(carol, room, {bravo.name()}, "{}"));
+  for (int i = 0; i < 600; ++i) REQUIRE(bravo.say(room, bob, std::to_string(i)));  // more than a gap is filled with
+  const EventId said = bravo.say(room, carol, "hello").value();
+  world.mend();
+  const auto outcome = alpha.receive(bravo.name(), bravo.event(said)->event->pdu());
+  CHECK(outcome.judgement.verdict == Verdict::accepted);
+  CHECK(alpha.bodies(room).back() == "hello");
+  CHECK(alpha.membership_of(room, carol) == "join");
+}
