@@ -74,7 +74,10 @@ int check_database(const Config& config) {
 
 int back_up(const Config& config, const std::string& file) {
   if (auto written = storage::backup_sqlite(config.data_folder, file); !written) return complain(written.error());
-  std::cout << file << ": written\n";
+  // The files beside the database are as they were when they were made: a copy that is made later lacks none.
+  std::cout << file
+            << ": written. It holds the database alone; keep these as well, copied after it: " << config.data_folder
+            << "/media, " << config.signing_key_file << "\n";
   return 0;
 }
 
@@ -107,8 +110,10 @@ int main(int argc, char** argv) {
   app.add_flag("--check-database", check_data,
                "look through the database, say what is wrong with it, and end; the server may be running")
       ->needs(config_option);
-  app.add_option("--backup", backup_file,
-                 "write the database as it is now to a new file, and end; the server may be running")
+  app.add_option(
+         "--backup", backup_file,
+         "write the database as it is now, without media and signing key, to a new file, and end; the server may be "
+         "running")
       ->type_name("FILE")
       ->needs(config_option);
   app.add_option("--steering", steering_file,

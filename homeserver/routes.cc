@@ -142,9 +142,11 @@ const std::vector<Route> table = {
     {"POST", "/_matrix/media/v1/create", create_media, user, local, none},
     {"GET", "/_matrix/client/v1/media/download/{serverName}/{mediaId}", download_media, user, outbound, none},
     {"GET", "/_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}", download_media, user, outbound, none},
+    {"GET", "/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}", get_thumbnail, user, outbound, none},
     {"GET", "/_matrix/client/v1/media/config", get_media_config, user, local, none},
     {"GET", "/_matrix/media/v3/download/{serverName}/{mediaId}", download_media, anyone, outbound, none},
     {"GET", "/_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}", download_media, anyone, outbound, none},
+    {"GET", "/_matrix/media/v3/thumbnail/{serverName}/{mediaId}", get_thumbnail, anyone, outbound, none},
     {"GET", "/_matrix/media/v3/config", get_media_config, user, local, none},
 
     // -- other servers: who they are, what they send
@@ -176,6 +178,7 @@ const std::vector<Route> table = {
     {"GET", "/_matrix/federation/v1/query/directory", federation_api::query_directory, server, federation, none},
     {"GET", "/_matrix/federation/v1/timestamp_to_event/{roomId}", federation_api::get_timestamp_to_event, server, federation, none},
     {"GET", "/_matrix/federation/v1/media/download/{mediaId}", federation_api::download_media, server, federation, none},
+    {"GET", "/_matrix/federation/v1/media/thumbnail/{mediaId}", federation_api::get_thumbnail, server, federation, none},
     {"GET", "/_matrix/federation/v1/openid/userinfo", federation_api::get_openid_userinfo, anyone, federation, none},
     {"GET", "/_matrix/federation/v1/hierarchy/{roomId}", federation_api::get_hierarchy, server, federation, none},
     {"GET", "/_matrix/federation/v1/publicRooms", federation_api::get_public_rooms, server, federation, none},

@@ -58,6 +58,7 @@ void upload_media(Services&, Call, Reply);
 void create_media(Services&, Call, Reply);
 void upload_created_media(Services&, Call, Reply);
 void download_media(Services&, Call, Reply);
+void get_thumbnail(Services&, Call, Reply);
 void get_media_config(Services&, Call, Reply);
 
 // membership.cc

@@ -3,8 +3,9 @@
 // /_matrix/media/v3/upload/{serverName}/{mediaId}          the file of such a URI GET
 // /_matrix/client/v1/media/download/{serverName}/{mediaId}[/{fileName}]
 //                                                               a file of this server or, through it, of another
+// GET  /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}  an image, made smaller
 // GET  /_matrix/client/v1/media/config                          how large a file may be
-// GET  /_matrix/media/v3/download, /config                      the deprecated ones; download only where configured
+// GET  /_matrix/media/v3/download, /thumbnail, /config          the deprecated ones; files only where configured
 // Client-server API, 'Content repository'.
 #include <nlohmann/json.hpp>
 
@@ -76,6 +77,17 @@ void download_media(Services& services, Call call, Reply reply) {
     if (!found) return shared->error(found.error());
     if (!file_name.empty()) found->media.file_name = file_name;
     shared->raw(media_answer(*found));
+  });
+}
+
+void get_thumbnail(Services& services, Call call, Reply reply) {
+  auto wanted = wanted_of(services, call);
+  if (!wanted) return reply.error(wanted.error());
+  auto size = thumbnail_size(call);
+  if (!size) return reply.error(size.error());
+  services.media.get_thumbnail(std::move(*wanted), *size, [shared = share(std::move(reply))](const auto& made) {
+    if (!made) return shared->error(made.error());
+    shared->raw(media_answer(*made));
   });
 }
 

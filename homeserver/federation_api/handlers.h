@@ -27,6 +27,7 @@ void query_keys(Services&, Call, Reply);
 
 // media.cc
 void download_media(Services&, Call, Reply);
+void get_thumbnail(Services&, Call, Reply);
 
 // membership.cc
 void make_join(Services&, Call, Reply);

@@ -21,6 +21,15 @@ std::string random_word(net::Random& random) {
   return word;
 }
 
+// Not below 0.
+std::optional<std::int64_t> whole_number(const std::string& text) {
+  std::int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [parsed_to, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || parsed_to != end || number < 0) return std::nullopt;
+  return number;
+}
+
 net::Headers headers_of(const storage::Media& media) {
   return {{"Content-Type", media.content_type},
           {"Content-Disposition", content_disposition(media.content_type, media.file_name)}};
@@ -31,11 +40,27 @@ net::Headers headers_of(const storage::Media& media) {
 Result<std::chrono::milliseconds> media_wait(const Call& call) {
   const std::string* text = call.query_value("timeout_ms");
   if (text == nullptr) return limits::media_wait;
-  std::int64_t number = -1;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc{} || end != text->data() + text->size() || number < 0)
-    return fail(ErrorCode::invalid_param, "timeout_ms must be a whole number");
-  return std::min<std::chrono::milliseconds>(std::chrono::milliseconds(number), limits::media_longest_wait);
+  const auto number = whole_number(*text);
+  if (!number) return fail(ErrorCode::invalid_param, "timeout_ms must be a whole number");
+  const std::chrono::milliseconds longest = limits::media_longest_wait;
+  return std::chrono::milliseconds(std::min<std::int64_t>(*number, longest.count()));
+}
+
+Result<ThumbnailSize> thumbnail_size(const Call& call) {
+  ThumbnailSize size;
+  for (const auto& [name, side] : {std::pair{"width", &size.width}, std::pair{"height", &size.height}}) {
+    const std::string* text = call.query_value(name);
+    if (text == nullptr) return fail(ErrorCode::missing_param, std::string(name) + " is required");
+    const auto number = whole_number(*text);
+    if (!number || *number < 1 || *number > limits::thumbnail_longest_side)
+      return fail(ErrorCode::invalid_param, std::string(name) + " is no size that a thumbnail can have");
+    *side = static_cast<int>(*number);
+  }
+  const std::string* method = call.query_value("method");
+  size.crop = method != nullptr && *method == "crop";
+  if (method != nullptr && !size.crop && *method != "scale")
+    return fail(ErrorCode::invalid_param, "method must be crop or scale");
+  return size;
 }
 
 net::HttpResponse media_answer(const MediaFile& found) {

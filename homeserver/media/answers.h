@@ -11,6 +11,9 @@ namespace skerry::homeserver {
 // What the query's timeout_ms says, bounded. Errors: invalid_param.
 Result<std::chrono::milliseconds> media_wait(const Call& call);
 
+// The query's width, height and method. Errors: missing_param, invalid_param.
+Result<ThumbnailSize> thumbnail_size(const Call& call);
+
 // The file, for a client: with its type, its name, and the headers that keep it from doing harm in a browser.
 net::HttpResponse media_answer(const MediaFile& found);
 

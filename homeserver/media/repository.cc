@@ -11,6 +11,7 @@
 #include "homeserver/media/content_headers.h"
 #include "homeserver/media/files.h"
 #include "homeserver/media/remote_media.h"
+#include "homeserver/media/thumbnails.h"
 #include "net/log.h"
 
 namespace skerry::homeserver {
@@ -35,9 +36,9 @@ struct MediaRepository::Impl : std::enable_shared_from_this<Impl> {
   explicit Impl(MediaContext given)
       : context(std::move(given)),
         files(context.folder, context.random),
-        remote(context, [this](const ServerName& origin, const std::string& id, const FetchedMedia& fetched) {
-          return keep(origin, id, fetched);
-        }) {}
+        remote(context, [this](const ServerName& origin, const std::string& id,
+                               const FetchedMedia& fetched) { return keep(origin, id, fetched); }),
+        thumbnails(files, context.pool) {}
 
   // Somebody who asked for bytes that are awaited.
   struct Waiter {
@@ -49,6 +50,7 @@ struct MediaRepository::Impl : std::enable_shared_from_this<Impl> {
   const MediaContext context;
   MediaFiles files;
   RemoteMedia remote;
+  Thumbnails thumbnails;
   std::mutex mutex;
   std::unordered_map<std::string, Waiters> waiting;  // by id
   std::size_t waiting_count = 0;
@@ -276,6 +278,21 @@ void MediaRepository::get(Wanted wanted, Found done) {
   if (!is_media_id(wanted.id)) return done(no_such_media());
   if (wanted.origin == impl_->context.us) return impl_->get_own(wanted, std::move(done));
   impl_->get_remote(wanted, std::move(done));
+}
+
+void MediaRepository::get_thumbnail(Wanted wanted, const ThumbnailSize& size, Found done) {
+  const bool ours = wanted.origin == impl_->context.us;
+  auto finish = [ours, done = std::move(done)](Result<MediaFile> made) {
+    // 'Security considerations': 413 for what is ours, 502 for what is of others.
+    if (!made && made.error().code == ErrorCode::too_large && !ours) {
+      made = fail(ErrorCode::remote_media_too_large, made.error().text);
+    }
+    done(std::move(made));
+  };
+  get(std::move(wanted), [impl = impl_, size, finish = std::move(finish)](Result<MediaFile> found) {
+    if (!found) return finish(std::move(found));
+    impl->thumbnails.make(std::move(*found), size, finish);
+  });
 }
 
 void MediaRepository::close() { impl_->close(); }

@@ -76,6 +76,11 @@ class MediaRepository {
   // unreachable, timeout, remote_error, remote_media_too_large, limit_exceeded, storage, cancelled.
   void get(Wanted wanted, Found done);
 
+  // The image as get() finds it, made smaller; itself where it is not larger than asked for. The same errors, and
+  // cannot_thumbnail, too_large (remote_media_too_large for those of others). REQUIRES: 1 to
+  // limits::thumbnail_longest_side each way.
+  void get_thumbnail(Wanted wanted, const ThumbnailSize& size, Found done);
+
   // What waits ends with `cancelled`, as do all later calls of get() that would wait.
   void close();
 

@@ -101,6 +101,8 @@ TEST_CASE("the database of a running server is checked and copied and the copy i
   const std::string file = server.folder() + "/backup.db";
   const Ran written = maintain(server, {"--backup", file});
   CHECK_THAT(written.output, Catch::Contains("written"));
+  CHECK_THAT(written.output, Catch::Contains(server.folder() + "/data/media"));
+  CHECK_THAT(written.output, Catch::Contains("signing.key"));
   REQUIRE(written.status == 0);
   struct stat about {};
   REQUIRE(::stat(file.c_str(), &about) == 0);

@@ -1,6 +1,9 @@
 // Uploads and downloads, against a real process. Client-server API, 'Content repository'.
+#include <fstream>
 #include <future>
+#include <iterator>
 
+#include "homeserver/media/image.h"
 #include "tests/homeserver/chat_api.h"
 
 using namespace skerry;
@@ -32,6 +35,24 @@ Answer download(const Api& api, const std::string& path) {
 std::string create(const Api& api) { return path_of(api.post("/_matrix/media/v1/create")); }
 Answer put(const Api& api, const std::string& path, const std::string& bytes) {
   return api.request("PUT", std::string(media_v3) + "/upload/" + path, bytes, {{"Content-Type", "text/plain"}});
+}
+
+Answer thumbnail(const Api& api, const std::string& path, const std::string& query) {
+  return api.get(std::string(media_v1) + "/thumbnail/" + path + "?" + query);
+}
+// A PNG where it is transparent, else a JPEG.
+std::string picture(int width, int height, std::uint8_t alpha = 255) {
+  homeserver::Pixels pixels{width, height, {}};
+  for (int i = 0; i < width * height; ++i) {
+    for (const int value : {i % 256, i / width % 256, 80, int{alpha}}) {
+      pixels.rgba.push_back(static_cast<std::uint8_t>(value));
+    }
+  }
+  return homeserver::encode_image(pixels).value().bytes;
+}
+std::string size_of(const Answer& image) {
+  const auto info = homeserver::read_image_info(image.text);
+  return info ? std::to_string(info->width) + "x" + std::to_string(info->height) : image.text;
 }
 
 HomeserverOptions with_media(const std::string& settings) {
@@ -173,4 +194,73 @@ TEST_CASE("a request that waits for a file ends with the server") {
   auto waiting = std::async(std::launch::async, [&] { return download(alice, path + "?timeout_ms=60000"); });
   CHECK(server.stop() == 0);
   CHECK(waiting.get().status != 200);
+}
+
+TEST_CASE("an image is given in the size asked for, or larger, never made larger than it is") {
+  HomeserverProcess server;
+  const Api alice = Api(server.url()).register_user("alice");
+  const std::string bytes = picture(600, 300);
+  const std::string path = upload(alice, bytes, "application/x-lie", "picture");
+  const Answer small = thumbnail(alice, path, "width=100&height=100");
+  REQUIRE(small.status == 200);
+  CHECK(size_of(small) == "480x240");  // of a size that is kept, 320 by 240
+  CHECK(small.header("Content-Type") == "image/jpeg");
+  CHECK(small.header("Content-Disposition") == "inline; filename=\"thumbnail.jpeg\"");
+  CHECK(thumbnail(alice, path, "width=320&height=240").text == small.text);
+  CHECK(size_of(thumbnail(alice, path, "width=30&height=20&method=crop")) == "30x20");
+  CHECK(size_of(thumbnail(alice, path, "width=90&height=90&method=crop&animated=true")) == "96x96");
+  const Answer itself = thumbnail(alice, path, "width=640&height=480&method=scale");
+  CHECK(itself.text == bytes);
+  CHECK(itself.header("Content-Type") == "image/jpeg");
+  const std::string clear = upload(alice, picture(64, 64, 100), "image/png");
+  CHECK(thumbnail(alice, clear, "width=32&height=32&method=crop").header("Content-Type") == "image/png");
+}
+
+TEST_CASE("a thumbnail does not move, also of an animation that is small") {
+  HomeserverProcess server;
+  const Api alice = Api(server.url()).register_user("alice");
+  std::ifstream file(SKERRY_SOURCE_DIR "/tests/fuzz/corpus/image/animation.webp", std::ios::binary);
+  const std::string animation{std::istreambuf_iterator<char>(file), {}};
+  const std::string path = upload(alice, animation, "image/webp");
+  const Answer small = thumbnail(alice, path, "width=800&height=600&animated=false");
+  CHECK(small.header("Content-Type") == "image/png");
+  CHECK(size_of(small) == "100x80");
+  CHECK(download(alice, path).text == animation);
+}
+
+TEST_CASE("thumbnails that cannot be are refused") {
+  HomeserverProcess server;
+  const Api alice = Api(server.url()).register_user("alice");
+  const std::string path = upload(alice, picture(64, 64), "image/jpeg");
+  for (const char* query : {"", "width=1", "width=0&height=1", "width=-1&height=1", "width=a&height=1",
+                            "width=1&height=10001", "width=1&height=1&method=stretch"}) {
+    INFO(query);
+    CHECK(thumbnail(alice, path, query).status == 400);
+  }
+  const Answer text = thumbnail(alice, upload(alice, "no image", "image/png"), "width=32&height=32");
+  CHECK(text.status == 400);
+  CHECK(text.errcode() == "M_UNKNOWN");
+  std::string huge = picture(64, 64);
+  const auto frame = huge.find("\xFF\xC0");
+  REQUIRE(frame != std::string::npos);
+  huge.replace(frame + 5, 4, "\xFF\x00\xFF\x00", 4);
+  const Answer large = thumbnail(alice, upload(alice, huge, "image/jpeg"), "width=32&height=32");
+  CHECK(large.status == 413);
+  CHECK(large.errcode() == "M_TOO_LARGE");
+  CHECK(thumbnail(alice, "alpha.test/nothing", "width=32&height=32").errcode() == "M_NOT_FOUND");
+  CHECK(thumbnail(Api(server.url()), path, "width=32&height=32").errcode() == "M_MISSING_TOKEN");
+  const std::string deprecated = std::string(media_v3) + "/thumbnail/" + path + "?width=32&height=32";
+  CHECK(Api(server.url()).get(deprecated).errcode() == "M_NOT_FOUND");
+}
+
+TEST_CASE("many thumbnails at once are all made") {
+  HomeserverProcess server;
+  const Api alice = Api(server.url()).register_user("alice");
+  std::vector<std::future<Answer>> answers;
+  for (int i = 0; i < 12; ++i) {
+    const std::string path = upload(alice, picture(200 + i, 100), "image/jpeg");
+    answers.push_back(std::async(std::launch::async,
+                                 [&alice, path] { return thumbnail(alice, path, "width=32&height=32&method=crop"); }));
+  }
+  for (auto& answer : answers) CHECK(size_of(answer.get()) == "32x32");
 }

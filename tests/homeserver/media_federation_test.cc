@@ -2,6 +2,7 @@
 #include <atomic>
 #include <future>
 
+#include "homeserver/media/image.h"
 #include "homeserver/media/multipart.h"
 #include "tests/homeserver/chat_api.h"
 #include "tests/support/town.h"
@@ -199,4 +200,26 @@ TEST_CASE("the oldest files of other servers make room for new ones; those of on
   CHECK(here.get("a").status == 200);  // b goes
   CHECK(here.asked == 4);
   CHECK(download(here.alice, own).text.size() == 600'000);
+}
+
+TEST_CASE("a thumbnail of another server's image is made here, of the file that is fetched once") {
+  Neighbours here;
+  homeserver::Pixels pixels{200, 100, std::vector<std::uint8_t>(std::size_t{200 * 100 * 4}, 255)};
+  std::string bytes = homeserver::encode_image(pixels).value().bytes;
+  here.answer = [&](const Request&) { return multipart({{"Content-Type", "image/jpeg"}}, bytes); };
+  const auto thumbnail = [&](const std::string& id, const std::string& size) {
+    return here.alice.get("/_matrix/client/v1/media/thumbnail/other.town.test/" + id + "?" + size);
+  };
+  const Answer small = thumbnail("a", "width=32&height=32&method=crop");
+  REQUIRE(small.status == 200);
+  CHECK(homeserver::read_image_info(small.text)->width == 32);
+  CHECK(thumbnail("a", "width=96&height=96&method=crop").status == 200);
+  CHECK(here.get("a").text == bytes);
+  CHECK(here.asked == 1);
+  const auto frame = bytes.find("\xFF\xC0");
+  REQUIRE(frame != std::string::npos);
+  bytes.replace(frame + 5, 4, "\xFF\x00\xFF\x00", 4);
+  const Answer large = thumbnail("b", "width=32&height=32");
+  CHECK(large.status == 502);
+  CHECK(large.errcode() == "M_TOO_LARGE");
 }
