@@ -307,6 +307,11 @@ void read_top(Section& top, const std::filesystem::path& folder, Config& config)
     section.get("open", config.registration.open);
     section.get("shared_secret", config.registration.shared_secret);
   });
+  top.get_table("appservices", [&](Section& section) {
+    section.get_list("registrations", config.appservice_registrations,
+                     [](const std::string&) { return std::string(); });
+    for (std::string& file : config.appservice_registrations) file = in_folder(folder, file);
+  });
   top.get_table("passwords", [&](Section& section) {
     std::uint64_t memory_mib = config.passwords.memory_bytes / 1'048'576;
     section.get_number("memory_mib", memory_mib, 1, 4'096);

@@ -60,6 +60,8 @@ struct Config {
     std::string shared_secret;  // empty: /_synapse/admin/v1/register is off
   } registration;
 
+  std::vector<std::string> appservice_registrations;  // files
+
   struct Passwords {
     std::uint64_t memory_bytes = 19 * 1'048'576;
     std::uint64_t passes = 2;

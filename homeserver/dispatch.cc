@@ -7,6 +7,7 @@
 
 #include "core/limits.h"
 #include "federation/request_auth.h"
+#include "homeserver/client_api/identity.h"
 #include "homeserver/matrix_error.h"
 #include "homeserver/metrics.h"
 #include "homeserver/rate_limiter.h"
@@ -52,16 +53,6 @@ std::string transaction_path(std::string_view pattern, const std::vector<std::st
     pattern.remove_prefix(std::min(length + 1, pattern.size()));
   }
   return path;
-}
-
-// 'Using access tokens': the header, or the deprecated query parameter.
-Result<std::string> access_token(const Call& call) {
-  constexpr std::string_view scheme = "Bearer ";
-  if (auto header = net::find_header(call.request.headers, "Authorization")) {
-    if (starts_with(*header, scheme)) return header->substr(scheme.size());
-  }
-  if (const std::string* token = call.query_value("access_token")) return *token;
-  return fail(ErrorCode::missing_token, "this needs an access token");
 }
 
 }  // namespace
@@ -144,9 +135,11 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
         ready = parse_body(route, call);
         break;
       case Access::user:
-        ready = authenticate_user(call);
+      case Access::appservice:
+        ready = authenticate_user(route, call);
         if (!ready) break;
-        pending->place->held = services.rate_limiter.begin_request(call.caller->user);
+        if (auto refused = client_api::assert_device(services, call)) return pending->reply.error(400, *refused);
+        pending->place->held = services.rate_limiter.begin_request(*call.caller);
         if (!pending->place->held) return pending->reply.limited(std::chrono::seconds(1));
         ready = parse_body(route, call);
         break;
@@ -167,11 +160,15 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
     route.handler(services, std::move(call), std::move(pending->reply));
   }
 
-  Result<void> authenticate_user(Call& call) {
+  Result<void> authenticate_user(const Route& route, Call& call) {
     auto token = access_token(call);
     if (!token) return tl::make_unexpected(token.error());
-    auto caller = services.accounts.authenticate(*token);
+    const Appservice* appservice = services.appservices.by_token(*token);
+    auto caller = appservice != nullptr ? client_api::asserted_caller(services, *appservice, call)
+                                        : services.accounts.authenticate(*token);
     if (!caller) return tl::make_unexpected(caller.error());
+    if (appservice == nullptr && route.access == Access::appservice)
+      return fail(ErrorCode::forbidden, "this is for application services");
     call.caller = std::move(*caller);
     return {};
   }
@@ -245,7 +242,8 @@ void Dispatcher::handle(net::HttpRequest request, net::Responder responder) {
     responder = impl_->services.metrics->counted(std::move(responder), found ? match.row : routes().size());
   }
   auto place = std::make_shared<Impl::Place>();
-  if (match.kind == net::Router::Match::Kind::found && routes()[match.row].access == Access::user) {
+  if (match.kind == net::Router::Match::Kind::found && routes()[match.row].access != Access::anyone &&
+      routes()[match.row].access != Access::server) {
     responder = Impl::giving_up(place, std::move(responder));
   }
   Reply reply(std::move(responder), side != Side::federation);

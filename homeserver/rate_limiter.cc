@@ -128,9 +128,13 @@ RateLimiter::Wait RateLimiter::registration(const std::string& peer_address) {
   return impl_->take(impl_->registration, peer_address);
 }
 
-RateLimiter::Wait RateLimiter::message(const UserId& user) { return impl_->take(impl_->message, user.str()); }
+RateLimiter::Wait RateLimiter::message(const Caller& caller) {
+  return caller.limited ? impl_->take(impl_->message, caller.user.str()) : std::nullopt;
+}
 
-RateLimiter::Wait RateLimiter::join(const UserId& user) { return impl_->take(impl_->join, user.str()); }
+RateLimiter::Wait RateLimiter::join(const Caller& caller) {
+  return caller.limited ? impl_->take(impl_->join, caller.user.str()) : std::nullopt;
+}
 
 RateLimiter::Wait RateLimiter::media(const UserId& user) { return impl_->take(impl_->media, user.str()); }
 
@@ -143,9 +147,9 @@ RateLimiter::Wait RateLimiter::invite(const ServerName& origin, const UserId& in
   return impl_->take(impl_->invite_of_user, invited.str());
 }
 
-std::shared_ptr<void> RateLimiter::begin_request(const UserId& user) {
-  if (!impl_->enabled) return impl_;
-  return impl_->in_flight->begin(user);
+std::shared_ptr<void> RateLimiter::begin_request(const Caller& caller) {
+  if (!impl_->enabled || !caller.limited) return impl_;
+  return impl_->in_flight->begin(caller.user);
 }
 
 }  // namespace skerry::homeserver

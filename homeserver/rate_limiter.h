@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/ids.h"
+#include "homeserver/accounts/accounts.h"
 #include "homeserver/config.h"
 #include "net/runtime.h"
 
@@ -22,15 +23,15 @@ class RateLimiter {
 
   Wait login(const std::string& peer_address, const std::string& user);
   Wait registration(const std::string& peer_address);
-  Wait message(const UserId& user);
-  Wait join(const UserId& user);
+  Wait message(const Caller& caller);
+  Wait join(const Caller& caller);
   Wait media(const UserId& user);
   Wait federation(const ServerName& origin);
   Wait invite(const ServerName& origin, const UserId& invited);
 
-  // Counts a request of the user in, until what comes back is dropped. Null when the user waits for 100 answers
-  // already.
-  std::shared_ptr<void> begin_request(const UserId& user);
+  // Counts a request of the caller's user in, until what comes back is dropped. Null when the user waits for 100
+  // answers already.
+  std::shared_ptr<void> begin_request(const Caller& caller);
 
  private:
   struct Impl;

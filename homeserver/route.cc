@@ -28,6 +28,15 @@ void add_cors_headers(net::Headers& headers) {
   headers.emplace_back("Access-Control-Allow-Headers", "X-Requested-With, Content-Type, Authorization");
 }
 
+Result<std::string> access_token(const Call& call) {
+  constexpr std::string_view scheme = "Bearer ";
+  if (auto header = net::find_header(call.request.headers, "Authorization")) {
+    if (header->starts_with(scheme)) return header->substr(scheme.size());
+  }
+  if (const std::string* token = call.query_value("access_token")) return *token;
+  return fail(ErrorCode::missing_token, "this needs an access token");
+}
+
 Reply::Reply(net::Responder responder, bool cors) : responder_(std::move(responder)), cors_(cors) {}
 
 Reply::Reply(Reply&& other) noexcept

@@ -21,9 +21,10 @@ namespace skerry::homeserver {
 struct Services;
 
 enum class Access {
-  anyone,  // no token needed, none looked at
-  user,    // an access token of ours
-  server,  // a valid X-Matrix signature
+  anyone,      // no token needed, none looked at
+  user,        // an access token of ours, or an application service's for a user of its own
+  appservice,  // an application service's token
+  server,      // a valid X-Matrix signature
 };
 
 // Where a handler runs. Two servers that ask each other cannot starve each other: `federation` never calls out.
@@ -59,6 +60,9 @@ struct Call {
   // {txnId}.
   std::string transaction_path;
 };
+
+// 'Using access tokens': the header, or the deprecated query parameter. Errors: missing_token.
+Result<std::string> access_token(const Call& call);
 
 // The one answer; later ones do nothing. Move-only; dropped without an answer, it answers 500 M_UNKNOWN. Adds CORS
 // headers on client paths.

@@ -11,7 +11,7 @@ namespace skerry::homeserver {
 namespace {
 
 using namespace client_api;  // NOLINT(google-build-using-namespace): the table reads better without prefixes
-using enum Access;           // anyone, user, server
+using enum Access;           // anyone, user, appservice, server
 using enum Since;            // r0, later
 
 constexpr Pool local = Pool::local;
@@ -148,6 +148,17 @@ const std::vector<Route> table = {
     {"GET", "/_matrix/media/v3/download/{serverName}/{mediaId}/{fileName}", download_media, anyone, outbound, none},
     {"GET", "/_matrix/media/v3/thumbnail/{serverName}/{mediaId}", get_thumbnail, anyone, outbound, none},
     {"GET", "/_matrix/media/v3/config", get_media_config, user, local, none},
+
+    // -- application services
+    {"POST", "/_matrix/client/v1/appservice/{appserviceId}/ping", ping_appservice, appservice, local, json},
+    {"PUT", "/_matrix/client/v3/directory/list/appservice/{networkId}/{roomId}", put_appservice_listed, appservice, local, json},
+
+    {"GET", "/_matrix/client/v3/thirdparty/protocols", get_protocols, user, outbound, none},
+    {"GET", "/_matrix/client/v3/thirdparty/protocol/{protocol}", get_protocol, user, outbound, none},
+    {"GET", "/_matrix/client/v3/thirdparty/user/{protocol}", get_third_party_users, user, outbound, none},
+    {"GET", "/_matrix/client/v3/thirdparty/location/{protocol}", get_third_party_locations, user, outbound, none},
+    {"GET", "/_matrix/client/v3/thirdparty/user", find_third_party_users, user, outbound, none},
+    {"GET", "/_matrix/client/v3/thirdparty/location", find_third_party_locations, user, outbound, none},
 
     // -- other servers: who they are, what they send
     {"GET", "/_matrix/federation/v1/version", federation_api::get_version, anyone, local, none},

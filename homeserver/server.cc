@@ -14,6 +14,7 @@
 #include "federation/backoff.h"
 #include "homeserver/accounts/registration_nonces.h"
 #include "homeserver/accounts/user_interactive_auth.h"
+#include "homeserver/client_api/sessions.h"
 #include "homeserver/dispatch.h"
 #include "homeserver/metrics.h"
 #include "homeserver/rate_limiter.h"
@@ -48,6 +49,14 @@ net::HttpClientOptions client_options(const Config& config) {
   // read_config() has seen that the ranges are good.
   if (auto policy = net::AddressPolicy::make(config.federation.allowed_private_ranges)) options.policy = *policy;
   options.bind_address = config.federation.bind_address;
+  return options;
+}
+
+net::HttpClientOptions appservice_options(const Config& config) {
+  net::HttpClientOptions options;
+  options.trust.system_store = config.federation.system_store;
+  options.trust.ca_files = config.federation.ca_files;
+  options.policy = net::AddressPolicy::allow_all();
   return options;
 }
 
@@ -89,14 +98,17 @@ Result<void> make_folder(const std::string& folder) {
 }  // namespace
 
 struct Server::Impl {
-  Impl(Config given, std::unique_ptr<storage::Database> opened, SigningKey key, std::unique_ptr<Steering> steered);
+  Impl(Config given, Appservices read, std::unique_ptr<storage::Database> opened, SigningKey key,
+       std::unique_ptr<Steering> steered);
 
+  Result<void> begin_appservices();
   Result<void> listen(std::vector<net::Listener> listeners);
   Result<void> listen_for_metrics();
   void write_listeners() const;
   void stop(std::chrono::milliseconds grace);
 
   const Config config;
+  const Appservices appservices;
   const std::unique_ptr<Steering> steering;  // null when nobody steers
   SteeredClock clock;
   net::Io io;
@@ -107,6 +119,7 @@ struct Server::Impl {
   std::unique_ptr<storage::Database> database;
   net::Resolver resolver;
   net::HttpClient http_client;
+  net::HttpClient appservice_http;  // to where the operator says that they are
   federation::Discovery discovery;
   federation::FederationClient federation;
   federation::KeyRing keys;
@@ -128,6 +141,9 @@ struct Server::Impl {
   std::unique_ptr<RoomPipeline> pipeline;
   MembershipService membership;
   federation_api::Transactions transactions;
+  AppserviceClient appservice_client;
+  AppserviceQueries appservice_queries;
+  AppserviceSender appservice_sender;
   std::unique_ptr<Metrics> metrics;  // null when nobody wants to know
   Services services;
   Dispatcher dispatcher;
@@ -136,15 +152,17 @@ struct Server::Impl {
   std::once_flag stopped;
 };
 
-Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, SigningKey key,
+Server::Impl::Impl(Config given, Appservices read, std::unique_ptr<storage::Database> opened, SigningKey key,
                    std::unique_ptr<Steering> steered)
     : config(std::move(given)),
+      appservices(std::move(read)),
       steering(std::move(steered)),
       clock(steering.get()),
       io(io_threads),
       database(std::move(opened)),
       resolver(io, resolver_options(config)),
       http_client(io, resolver, client_options(config)),
+      appservice_http(io, resolver, appservice_options(config)),
       discovery(http_client, resolver, clock, discovery_options(config)),
       federation(http_client, discovery, clock, config.server_name, key, backoff_options(config)),
       keys(federation, database->federation(), clock, local, config.server_name, key,
@@ -185,6 +203,10 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                        [this](const std::vector<ServerName>& servers) { outbox.wake(servers); }},
       pipeline(std::make_unique<RoomPipeline>(pipeline_context)),
       membership(pipeline_context, *pipeline, reader),
+      appservice_client(appservice_http, clock),
+      appservice_queries(appservices, appservice_client, *database),
+      appservice_sender({appservices, appservice_client, *database, typing, presence, io, local, clock,
+                         net::system_random(), backoff_options(config)}),
       metrics(config.metrics.address.empty() ? nullptr : std::make_unique<Metrics>()),
       services{config,
                clock,
@@ -211,12 +233,30 @@ Server::Impl::Impl(Config given, std::unique_ptr<storage::Database> opened, Sign
                unread,
                sync,
                registration_nonces,
+               appservices,
+               appservice_client,
+               appservice_queries,
+               appservice_sender,
                transactions,
                metrics.get()},
       dispatcher(services) {
-  database->stream().on_advance([this](storage::StreamPosition position) { notifier.advance_to(position); });
+  database->stream().on_advance([this](storage::StreamPosition position) {
+    notifier.advance_to(position);
+    appservice_sender.wake();
+  });
   notifier.advance_to(database->stream().current());
   if (steering) federation::bound_backoff([this] { return steering->backoff_max_ms(); });
+}
+
+// Their own users are there before anybody can ask for them.
+Result<void> Server::Impl::begin_appservices() {
+  for (const auto& appservice : appservices.all()) {
+    auto exists = database->accounts().user_exists(appservice->sender());
+    if (!exists) return tl::make_unexpected(exists.error());
+    if (*exists) continue;
+    if (auto made = client_api::create_passwordless_account(services, appservice->sender()); !made) return made;
+  }
+  return appservice_sender.start();
 }
 
 Result<void> Server::Impl::listen(std::vector<net::Listener> listeners) {
@@ -288,6 +328,8 @@ void Server::Impl::stop(std::chrono::milliseconds grace) {
     }
     http.reset();
     outbox.stop();
+    appservice_sender.stop();
+    appservice_http.close();
     http_client.close();  // whoever waits for another server goes on
     outbound.stop();
     local.stop();
@@ -307,6 +349,8 @@ Server::~Server() { stop(std::chrono::milliseconds(0)); }
 Result<std::unique_ptr<Server>> Server::start(Config config, const std::string& steering_file) {
   auto listeners = listeners_of(config);
   if (!listeners) return tl::make_unexpected(listeners.error());
+  auto appservices = Appservices::read(config.appservice_registrations, config.server_name);
+  if (!appservices) return tl::make_unexpected(appservices.error());
   if (auto made = make_folder(config.data_folder); !made) return tl::make_unexpected(made.error());
   auto database = storage::open_sqlite(config.data_folder, config.server_name);
   if (!database) return tl::make_unexpected(database.error());
@@ -318,8 +362,10 @@ Result<std::unique_ptr<Server>> Server::start(Config config, const std::string& 
     if (!opened) return tl::make_unexpected(opened.error());
     steering = std::move(*opened);
   }
-  std::unique_ptr<Server> server(new Server(
-      std::make_unique<Impl>(std::move(config), std::move(*database), std::move(*key), std::move(steering))));
+  std::unique_ptr<Server> server(
+      new Server(std::make_unique<Impl>(std::move(config), std::move(*appservices), std::move(*database),
+                                        std::move(*key), std::move(steering))));
+  if (auto begun = server->impl_->begin_appservices(); !begun) return tl::make_unexpected(begun.error());
   if (auto listening = server->impl_->listen(std::move(*listeners)); !listening) {
     return tl::make_unexpected(listening.error());
   }
@@ -339,6 +385,8 @@ void Server::stop(std::chrono::milliseconds grace) { impl_->stop(grace); }
 
 Result<void> check_files(const Config& config) {
   if (auto listeners = listeners_of(config); !listeners) return tl::make_unexpected(listeners.error());
+  auto appservices = Appservices::read(config.appservice_registrations, config.server_name);
+  if (!appservices) return tl::make_unexpected(appservices.error());
   for (const std::string& file : config.federation.ca_files) {
     if (!std::ifstream(file)) return fail(ErrorCode::storage, file + ": cannot be read");
   }

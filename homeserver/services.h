@@ -5,6 +5,10 @@
 #include "federation/key_ring.h"
 #include "federation/outbox.h"
 #include "homeserver/accounts/accounts.h"
+#include "homeserver/appservices/appservices.h"
+#include "homeserver/appservices/client.h"
+#include "homeserver/appservices/queries.h"
+#include "homeserver/appservices/sender.h"
 #include "homeserver/config.h"
 #include "homeserver/federation_api/transactions.h"
 #include "homeserver/media/repository.h"
@@ -53,6 +57,10 @@ struct Services {
   UnreadCounter& unread;
   SyncBuilder& sync;
   RegistrationNonces& registration_nonces;
+  const Appservices& appservices;
+  AppserviceClient& appservice_client;
+  AppserviceQueries& appservice_queries;
+  AppserviceSender& appservice_sender;
   federation_api::Transactions& transactions;
   Metrics* metrics;  // null when nobody wants to know
 };

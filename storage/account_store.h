@@ -64,6 +64,8 @@ class AccountStore {
   // Tokens are stored as hashes; `token_hash` is made by the caller (SHA-256).
   // Creates the device or gives an existing one a new token; its old tokens end, its name stays.
   virtual Result<void> put_device(const UserId& user, const Device& device, const std::string& token_hash) = 0;
+  // Creates a device without a token, which an application service acts with; one that is there stays as it is.
+  virtual Result<void> add_device(const UserId& user, const Device& device) = 0;
   virtual Result<std::optional<TokenOwner>> token_owner(const std::string& token_hash) = 0;
   virtual Result<std::vector<Device>> devices(const UserId& user) = 0;
   virtual Result<void> set_device_name(const UserId& user, const std::string& device,

@@ -14,6 +14,7 @@
 
 namespace skerry::storage {
 
+class AppserviceStore;
 class EventIndex;
 class MediaStore;
 class PeopleStore;
@@ -36,6 +37,7 @@ class Database {
   virtual EventIndex& index() = 0;
   virtual MediaStore& media() = 0;
   virtual PeopleStore& people() = 0;
+  virtual AppserviceStore& appservices() = 0;
   virtual WriteStats write_stats() const { return {}; }
   // Of one without a writer: writes what waits, at most one group, and answers it. False when nothing waited.
   virtual bool write_waiting() { return false; }

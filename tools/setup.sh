@@ -3,7 +3,8 @@
 
 packages=(g++ cmake ninja-build pkg-config ccache mold libboost1.81-dev libssl-dev libsqlite3-dev libsqlitecpp-dev
   nlohmann-json3-dev catch2 libexpected-dev libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev libc-ares-dev
-  libsodium-dev libturbojpeg0-dev libpng-dev libwebp-dev libncurses-dev libutf8proc-dev librapidcheck-dev)
+  libsodium-dev libturbojpeg0-dev libpng-dev libwebp-dev libre2-dev libyaml-cpp-dev libncurses-dev libutf8proc-dev
+  librapidcheck-dev)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {

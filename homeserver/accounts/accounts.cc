@@ -124,6 +124,10 @@ Result<UserId> Accounts::register_user(const std::string& localpart, const std::
   return user;
 }
 
+Result<void> Accounts::register_passwordless(const UserId& user) {
+  return impl_->store.create_user(user, "", impl_->clock.now_ms(), false);
+}
+
 Result<void> Accounts::check_password(const UserId& user, const std::string& password) {
   auto hash = impl_->store.password_hash(user);
   if (!hash) return tl::make_unexpected(hash.error());
@@ -169,7 +173,10 @@ Result<Caller> Accounts::authenticate(const std::string& access_token) {
   auto owner = impl_->store.token_owner(hash);
   if (!owner) return tl::make_unexpected(owner.error());
   if (!*owner) return fail(ErrorCode::unknown_token, "this access token is not known");
-  Caller caller{(*owner)->user, (*owner)->device, (*owner)->admin};
+  Caller caller;
+  caller.user = (*owner)->user;
+  caller.device = (*owner)->device;
+  caller.admin = (*owner)->admin;
   impl_->cache.add(hash, caller, generation);
   return caller;
 }

@@ -15,11 +15,15 @@
 
 namespace skerry::homeserver {
 
+class Appservice;
+
 // Who makes a request.
 struct Caller {
   UserId user;
-  std::string device;
+  std::string device;  // empty: an application service that named none
   bool admin = false;
+  const Appservice* appservice = nullptr;  // that makes it, as the user
+  bool limited = true;                     // how often it may ask
 };
 
 struct Session {
@@ -41,6 +45,9 @@ class Accounts {
   std::string generate_localpart();
   // Errors: as available(), invalid_param for a password that check_new_password() refuses.
   Result<UserId> register_user(const std::string& localpart, const std::string& password, bool admin);
+
+  // An account that nobody logs in to by password, whatever its name. Errors: user_in_use.
+  Result<void> register_passwordless(const UserId& user);
 
   // Errors: invalid_param when empty or longer than limits::password_bytes.
   static Result<void> check_new_password(const std::string& password);

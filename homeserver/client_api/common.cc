@@ -56,6 +56,22 @@ Result<RoomId> joined_room(Services& services, const Call& call, std::size_t par
   return seen->room;
 }
 
+Result<void> may_name(const Services& services, const Caller& caller, const RoomAlias& alias) {
+  const Appservice* appservice = caller.appservice;
+  if (appservice != nullptr && !appservice->has_alias(alias))
+    return fail(ErrorCode::exclusive, "that alias is in no namespace of this application service");
+  if (services.appservices.other_owner(alias, appservice) != nullptr)
+    return fail(ErrorCode::exclusive, "that alias belongs to an application service");
+  return {};
+}
+
+bool alias_was_looked_for(Services& services, const RoomAlias& alias, Reply& reply) {
+  if (services.appservice_queries.look_for(alias) != AppserviceQueries::Outcome::no_answer) return true;
+  // 'Querying': 408.
+  reply.error(408, {{"errcode", "M_UNKNOWN"}, {"error", "the application service of that alias does not answer"}});
+  return false;
+}
+
 Json join_content(Services& services, const UserId& user) {
   Json content = {{"membership", "join"}};
   if (auto profile = services.database.accounts().profile(user)) {

@@ -39,6 +39,14 @@ struct SeenRoom {
 };
 Result<SeenRoom> seen_room(Services& services, const Call& call, std::size_t parameter);
 
+// Whether the caller may give a room this name, or take it away: those of an application service's own are not for
+// others, and it has no others. Errors: exclusive.
+Result<void> may_name(const Services& services, const Caller& caller, const RoomAlias& alias);
+
+// Has application services make an alias that is not there. False when the request was answered: whoever could have
+// made it was not reached. Waits: on `outbound` only.
+bool alias_was_looked_for(Services& services, const RoomAlias& alias, Reply& reply);
+
 // Content of a join of this user: membership, and the profile's displayname and avatar_url where set.
 Json join_content(Services& services, const UserId& user);
 

@@ -236,6 +236,7 @@ std::vector<EventDraft> drafts_of(const Wanted& wanted, const Json& member) {
 void invite_all(Services& services, const Wanted& wanted, const RoomId& room) {
   for (const UserId& user : wanted.invite) {
     if (user == wanted.creator) continue;
+    (void)services.appservice_queries.look_for(user);
     auto invited =
         services.membership.invite(wanted.creator, user, room, wanted.direct ? R"({"is_direct":true})" : "{}");
     if (!invited) log::warn("rooms", "an invitation of " + room.str() + " failed: " + invited.error().text);
@@ -246,12 +247,13 @@ void invite_all(Services& services, const Wanted& wanted, const RoomId& room) {
 
 void create_room(Services& services, Call call, Reply reply) {
   const UserId creator = call.caller->user;
-  if (auto wait = services.rate_limiter.message(creator)) return reply.limited(*wait);
+  if (auto wait = services.rate_limiter.message(*call.caller)) return reply.limited(*wait);
   auto read = read_request(services, creator, *call.body);
   if (!read) return reply.error(read.error());
   auto wanted = std::make_shared<Wanted>(std::move(*read));
   add_creators(*wanted);
   if (wanted->alias) {
+    if (auto may = may_name(services, *call.caller, *wanted->alias); !may) return reply.error(may.error());
     auto taken = services.database.rooms().resolve_alias(*wanted->alias);
     if (!taken) return reply.error(taken.error());
     if (*taken) return reply.error({ErrorCode::room_in_use, "that alias is taken"});

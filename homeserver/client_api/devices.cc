@@ -1,5 +1,5 @@
 // GET /devices, /devices/{deviceId}                        the caller's devices
-// PUT /devices/{deviceId}                                  renames one
+// PUT /devices/{deviceId}                                  renames one; application services make new ones
 // DELETE /devices/{deviceId}, POST /delete_devices         ends their sessions, after the password
 // Client-server API, 'Device Management'.
 #include <algorithm>
@@ -36,10 +36,22 @@ Result<storage::Device> device_of(Services& services, const UserId& user, const 
 }
 
 void remove_devices(Services& services, const Call& call, const std::vector<std::string>& devices, Reply reply) {
-  if (!proves_password(services, call, "delete_devices", reply)) return;
+  // Application services have no password ('Deleting devices').
+  const bool proven = call.caller->appservice != nullptr || proves_password(services, call, "delete_devices", reply);
+  if (!proven) return;
   auto closed = services.accounts.close_sessions(call.caller->user, devices);
   if (!closed) return reply.error(closed.error());
   reply.json(nothing());
+}
+
+// 'Creating devices': application services need no login for that.
+void create_device(Services& services, const Call& call, const std::string& name, Reply reply) {
+  const std::string& id = call.parameters[0];
+  if (id.empty() || id.size() > name_bytes)
+    return reply.error({ErrorCode::invalid_param, "a device id has 1 to 255 bytes"});
+  auto added = services.database.accounts().add_device(call.caller->user, {id, name, services.clock.now_ms()});
+  if (!added) return reply.error(added.error());
+  reply.json(nothing(), 201);
 }
 
 }  // namespace
@@ -64,6 +76,9 @@ void put_device(Services& services, Call call, Reply reply) {
   if (*name && (*name)->size() > name_bytes)
     return reply.error({ErrorCode::invalid_param, "the name is longer than 255 bytes"});
   auto device = device_of(services, call.caller->user, call.parameters[0]);
+  const bool is_new = !device && device.error().code == ErrorCode::not_found;
+  if (is_new && call.caller->appservice != nullptr)
+    return create_device(services, call, name->value_or(""), std::move(reply));
   if (!device) return reply.error(device.error());
   if (*name) {
     auto set = services.database.accounts().set_device_name(call.caller->user, device->id, **name);

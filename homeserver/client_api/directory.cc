@@ -41,6 +41,7 @@ Result<bool> may_manage(Services& services, const UserId& user, const RoomId& ro
 void get_alias(Services& services, Call call, Reply reply) {
   auto alias = path_id<RoomAlias>(call, 0);
   if (!alias) return reply.error(alias.error());
+  if (!alias_was_looked_for(services, *alias, reply)) return;
   auto resolved = services.membership.resolve_alias(*alias);
   if (!resolved) {
     // The specification knows one failure only: 404, whether the alias or its server is not there.
@@ -57,6 +58,7 @@ void get_alias(Services& services, Call call, Reply reply) {
 void put_alias(Services& services, Call call, Reply reply) {
   auto alias = own_alias(services, call);
   if (!alias) return reply.error(alias.error());
+  if (auto may = may_name(services, *call.caller, *alias); !may) return reply.error(may.error());
   auto text = required_string(*call.body, "room_id");
   if (!text) return reply.error(text.error());
   auto room = RoomId::parse(*text);
@@ -78,12 +80,13 @@ void delete_alias(Services& services, Call call, Reply reply) {
   auto room = services.database.rooms().resolve_alias(*alias);
   if (!room) return reply.error(room.error());
   if (!*room) return reply.error({ErrorCode::not_found, "no such alias"});
+  if (auto may = may_name(services, *call.caller, *alias); !may) return reply.error(may.error());
   auto aliases = services.database.rooms().aliases(**room);
   if (!aliases) return reply.error(aliases.error());
   const bool own = std::any_of(aliases->begin(), aliases->end(), [&](const auto& entry) {
     return entry.alias == *alias && entry.creator == call.caller->user;
   });
-  if (!own && !call.caller->admin) {
+  if (!own && !call.caller->admin && call.caller->appservice == nullptr) {
     auto allowed = may_manage(services, call.caller->user, **room);
     if (!allowed || !*allowed) return reply.error({ErrorCode::forbidden, "that alias is not yours to remove"});
   }

@@ -114,6 +114,18 @@ void username_available(Services&, Call, Reply);
 void get_relations(Services&, Call, Reply);
 void get_threads(Services&, Call, Reply);
 
+// appservices.cc
+void ping_appservice(Services&, Call, Reply);
+void put_appservice_listed(Services&, Call, Reply);
+
+// third_party.cc
+void get_protocols(Services&, Call, Reply);
+void get_protocol(Services&, Call, Reply);
+void get_third_party_users(Services&, Call, Reply);
+void get_third_party_locations(Services&, Call, Reply);
+void find_third_party_users(Services&, Call, Reply);
+void find_third_party_locations(Services&, Call, Reply);
+
 // reports.cc
 void report_room(Services&, Call, Reply);
 void report_event(Services&, Call, Reply);

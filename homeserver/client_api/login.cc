@@ -1,5 +1,6 @@
-// GET  /login              m.login.password, m.login.token
-// POST /login              a new session for a user name and password, or for a token of /login/get_token
+// GET  /login              m.login.password, m.login.token, m.login.application_service
+// POST /login              a new session for a user name and password, for a token of /login/get_token, or for a user of
+// an application service
 // POST /logout, /logout/all  ends this session, or all of the caller's
 // GET  /account/whoami     who the caller is
 // POST /account/password   a new password, after the old one
@@ -14,7 +15,7 @@
 namespace skerry::homeserver::client_api {
 
 void get_login_flows(Services&, Call, Reply reply) {
-  reply.json({{"flows", {{{"type", "m.login.password"}}, {{"type", "m.login.token"}, {"get_login_token", true}}}}});
+  reply.json({{"flows", {{{"type", "m.login.password"}}, {{"type", "m.login.token"}, {"get_login_token", true}}, {{"type", "m.login.application_service"}}}}});
 }
 
 namespace {
@@ -35,15 +36,28 @@ void login_by_token(Services& services, const Call& call, Reply reply) {
   answer_with_session(services, *user, *call.body, std::move(reply));
 }
 
+// Application service API, 'Server admin style permissions'.
+void login_by_appservice(Services& services, const Call& call, Reply reply) {
+  auto appservice = calling_appservice(services, call);
+  if (!appservice) return reply.error(appservice.error());
+  auto user = identified_user(*call.body, services.config.server_name);
+  if (!user) return reply.error(user.error());
+  if (!(*appservice)->has_user(*user))
+    return reply.error({ErrorCode::exclusive, "that user is in no namespace of this application service"});
+  if (auto there = is_active(services, *user); !there) return reply.error(there.error());
+  answer_with_session(services, *user, *call.body, std::move(reply));
+}
+
 }  // namespace
 
 void login(Services& services, Call call, Reply reply) {
   auto type = required_string(*call.body, "type");
   if (!type) return reply.error(type.error());
   if (*type == "m.login.token") return login_by_token(services, call, std::move(reply));
+  if (*type == appservice_login) return login_by_appservice(services, call, std::move(reply));
   if (*type != "m.login.password") {
     return reply.error(400,
-                       {{"errcode", "M_UNKNOWN"}, {"error", "this server knows m.login.password and m.login.token"}});
+                       {{"errcode", "M_UNKNOWN"}, {"error", "this server knows m.login.password, m.login.token and m.login.application_service"}});
   }
   auto user = identified_user(*call.body, services.config.server_name);
   if (!user) return reply.error(user.error());
@@ -73,7 +87,9 @@ void logout_all(Services& services, Call call, Reply reply) {
 }
 
 void whoami(Services&, Call call, Reply reply) {
-  reply.json({{"user_id", call.caller->user.str()}, {"device_id", call.caller->device}, {"is_guest", false}});
+  Json answer = {{"user_id", call.caller->user.str()}, {"is_guest", false}};
+  if (!call.caller->device.empty()) answer["device_id"] = call.caller->device;
+  reply.json(answer);
 }
 
 namespace {

@@ -6,6 +6,7 @@
 // POST /rooms/{roomId}/invite, /kick, /ban, /unban    changes another user's membership
 // GET  /joined_rooms                                  the caller's rooms
 // Client-server API, 'Room membership'.
+#include <optional>
 #include <nlohmann/json.hpp>
 
 #include "homeserver/client_api/common.h"
@@ -34,25 +35,34 @@ std::vector<ServerName> via_servers(const Call& call) {
   return servers;
 }
 
-// The room of the path, and servers that may know it.
-Result<MembershipService::Resolved> room_and_servers(Services& services, const Call& call) {
+// The room of the path, and servers that may know it. Nothing when the request was answered.
+std::optional<MembershipService::Resolved> room_and_servers(Services& services, const Call& call, Reply& reply) {
   std::vector<ServerName> via = via_servers(call);
   if (!call.parameters[0].starts_with('#')) {
     auto room = path_id<RoomId>(call, 0);
-    if (!room) return tl::make_unexpected(room.error());
-    return MembershipService::Resolved{std::move(*room), std::move(via)};
+    if (room) return MembershipService::Resolved{std::move(*room), std::move(via)};
+    reply.error(room.error());
+    return std::nullopt;
   }
   auto alias = path_id<RoomAlias>(call, 0);
-  if (!alias) return tl::make_unexpected(alias.error());
+  if (!alias) {
+    reply.error(alias.error());
+    return std::nullopt;
+  }
+  if (!alias_was_looked_for(services, *alias, reply)) return std::nullopt;
   auto resolved = services.membership.resolve_alias(*alias);
-  if (resolved) resolved->servers.insert(resolved->servers.begin(), via.begin(), via.end());
-  return resolved;
+  if (!resolved) {
+    reply.error(resolved.error());
+    return std::nullopt;
+  }
+  resolved->servers.insert(resolved->servers.begin(), via.begin(), via.end());
+  return std::move(*resolved);
 }
 
 void join(Services& services, const Call& call, const RoomId& room, std::vector<ServerName> via, Reply reply) {
   auto extra = extra_content(*call.body);
   if (!extra) return reply.error(extra.error());
-  if (auto wait = services.rate_limiter.join(call.caller->user)) return reply.limited(*wait);
+  if (auto wait = services.rate_limiter.join(*call.caller)) return reply.limited(*wait);
   auto joined = services.membership.join(call.caller->user, room, std::move(via), dump(*extra));
   if (!joined) return reply.error(joined.error());
   carry_settings(services, call.caller->user, *joined);
@@ -105,17 +115,17 @@ void join_room(Services& services, Call call, Reply reply) {
 }
 
 void join_room_or_alias(Services& services, Call call, Reply reply) {
-  auto resolved = room_and_servers(services, call);
-  if (!resolved) return reply.error(resolved.error());
+  auto resolved = room_and_servers(services, call, reply);
+  if (!resolved) return;
   join(services, call, resolved->room, std::move(resolved->servers), std::move(reply));
 }
 
 void knock_room_or_alias(Services& services, Call call, Reply reply) {
   auto extra = extra_content(*call.body);
   if (!extra) return reply.error(extra.error());
-  if (auto wait = services.rate_limiter.join(call.caller->user)) return reply.limited(*wait);
-  auto resolved = room_and_servers(services, call);
-  if (!resolved) return reply.error(resolved.error());
+  if (auto wait = services.rate_limiter.join(*call.caller)) return reply.limited(*wait);
+  auto resolved = room_and_servers(services, call, reply);
+  if (!resolved) return;
   auto knocked = services.membership.knock(call.caller->user, resolved->room, resolved->servers, dump(*extra));
   if (!knocked) return reply.error(knocked.error());
   reply.json({{"room_id", knocked->str()}});
@@ -153,7 +163,8 @@ void invite_user(Services& services, Call call, Reply reply) {
   if (!target) return reply.error(target.error());
   auto extra = extra_content(*call.body);
   if (!extra) return reply.error(extra.error());
-  if (auto wait = services.rate_limiter.message(call.caller->user)) return reply.limited(*wait);
+  if (auto wait = services.rate_limiter.message(*call.caller)) return reply.limited(*wait);
+  (void)services.appservice_queries.look_for(*target);
   auto invited = services.membership.invite(call.caller->user, *target, *room, dump(*extra));
   if (!invited) return reply.error(invited.error());
   reply.json(nothing());

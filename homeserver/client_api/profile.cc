@@ -55,6 +55,7 @@ Result<Json> remote_profile(Services& services, const UserId& user, const std::s
 
 Result<Json> any_profile(Services& services, const UserId& user, const std::string& field) {
   if (user.server() != services.config.server_name) return remote_profile(services, user, field);
+  (void)services.appservice_queries.look_for(user);
   auto profile = services.database.accounts().profile(user);
   if (!profile) return tl::make_unexpected(profile.error());
   return profile_json(*profile);

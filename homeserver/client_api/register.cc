@@ -1,4 +1,5 @@
-// POST /register             makes an account, after m.login.dummy, where registration is open
+// POST /register             makes an account, after m.login.dummy, where registration is open; for application services
+// in their namespaces
 // GET  /register/available   whether a user name is free
 // Client-server API, 'Account registration'.
 #include <nlohmann/json.hpp>
@@ -31,7 +32,7 @@ Result<Wanted> wanted_account(Services& services, const Json& body) {
   auto name = optional_string(body, "username");
   if (!name) return tl::make_unexpected(name.error());
   wanted.localpart = *name ? **name : services.accounts.generate_localpart();
-  if (auto free = services.accounts.available(wanted.localpart); !free) return tl::make_unexpected(free.error());
+  if (auto free = available_name(services, wanted.localpart); !free) return tl::make_unexpected(free.error());
   auto password = optional_string(body, "password");
   if (!password) return tl::make_unexpected(password.error());
   wanted.password = std::move(*password);
@@ -52,9 +53,31 @@ Result<void> may_register(const Services& services, const Call& call) {
   return {};
 }
 
+// Application service API, 'Server admin style permissions'. Names need not follow the grammar for new users: bridges
+// put names of other networks into them, which have capitals and more.
+void register_by_appservice(Services& services, const Call& call, Reply reply) {
+  auto appservice = calling_appservice(services, call);
+  if (!appservice) return reply.error(appservice.error());
+  auto name = required_string(*call.body, "username");
+  if (!name) return reply.error(name.error());
+  const ServerName& us = services.config.server_name;
+  auto user = UserId::parse("@" + *name + ":" + us.str());
+  if (!user || user->localpart() != *name)
+    return reply.error({ErrorCode::invalid_username, "that cannot be a user name"});
+  const bool theirs = (*appservice)->has_user(*user) && services.appservices.other_owner(*user, *appservice) == nullptr;
+  if (!theirs) return reply.error({ErrorCode::exclusive, "that user name is in no namespace of the application service"});
+  auto inhibit_login = flag(*call.body, "inhibit_login");
+  if (!inhibit_login) return reply.error(inhibit_login.error());
+  if (auto made = create_passwordless_account(services, *user); !made) return reply.error(made.error());
+  if (*inhibit_login) return reply.json({{"user_id", user->str()}});
+  answer_with_session(services, *user, *call.body, std::move(reply));
+}
+
 }  // namespace
 
 void register_account(Services& services, Call call, Reply reply) {
+  if (const std::string* type = find_string(*call.body, "type"); type != nullptr && *type == appservice_login)
+    return register_by_appservice(services, call, std::move(reply));
   if (auto may = may_register(services, call); !may) return reply.error(may.error());
   auto wanted = wanted_account(services, *call.body);
   if (!wanted) return reply.error(wanted.error());
@@ -78,7 +101,7 @@ void register_account(Services& services, Call call, Reply reply) {
 void username_available(Services& services, Call call, Reply reply) {
   const std::string* name = call.query_value("username");
   if (name == nullptr) return reply.error({ErrorCode::missing_param, "username is required"});
-  if (auto free = services.accounts.available(*name); !free) return reply.error(free.error());
+  if (auto free = available_name(services, *name); !free) return reply.error(free.error());
   reply.json({{"available", true}});
 }
 

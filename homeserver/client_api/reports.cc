@@ -19,7 +19,7 @@ constexpr std::size_t reports_kept = 10'000;
 
 // Fills in who, why and when, stores the report, and answers.
 void take_report(Services& services, const Call& call, storage::Report report, bool needs_reason, Reply reply) {
-  if (auto wait = services.rate_limiter.message(call.caller->user)) return reply.limited(*wait);
+  if (auto wait = services.rate_limiter.message(*call.caller)) return reply.limited(*wait);
   auto reason = optional_string(*call.body, "reason");
   if (!reason) return reply.error(reason.error());
   if (needs_reason && !*reason) return reply.error({ErrorCode::missing_param, "reason is required"});

@@ -121,7 +121,7 @@ void upgrade_room(Services& services, Call call, Reply reply) {
     if (!creators) return reply.error(creators.error());
     upgrade.additional_creators = std::move(*creators);
   }
-  if (auto wait = services.rate_limiter.message(user)) return reply.limited(*wait);
+  if (auto wait = services.rate_limiter.message(*call.caller)) return reply.limited(*wait);
   auto shared = share(std::move(reply));
   services.pipeline.upgrade_room(std::move(upgrade), [&services, shared, user](const Result<RoomId>& made) {
     if (!made) return shared->error(made.error());

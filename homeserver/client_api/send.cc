@@ -4,6 +4,7 @@
 // Each answers after the event is on the disk. Client-server API, 'Sending events to a room', 'Redactions'.
 #include <nlohmann/json.hpp>
 
+#include "core/limits.h"
 #include "core/relations.h"
 #include "homeserver/client_api/common.h"
 #include "homeserver/client_api/handlers.h"
@@ -54,6 +55,16 @@ Result<std::optional<RelationRefusal>> refuse_relation(Services& services, const
   return std::nullopt;
 }
 
+// 'Timestamp massaging': for application services alone. Errors: invalid_param.
+Result<void> massage_time(const Call& call, EventDraft& draft) {
+  if (call.caller->appservice == nullptr) return {};
+  auto ts = query_number(call, "ts");
+  if (!ts) return tl::make_unexpected(ts.error());
+  if (*ts && **ts > limits::max_depth) return fail(ErrorCode::invalid_param, "ts is no time that an event can have");
+  draft.origin_server_ts_ms = *ts;
+  return {};
+}
+
 storage::ClientTransaction transaction_of(const Call& call, const std::string& id) {
   return {call.caller->user, call.caller->device, call.transaction_path, id};
 }
@@ -63,13 +74,14 @@ storage::ClientTransaction transaction_of(const Call& call, const std::string& i
 void send_event(Services& services, Call call, Reply reply) {
   auto room = path_id<RoomId>(call, 0);
   if (!room) return reply.error(room.error());
-  if (auto wait = services.rate_limiter.message(call.caller->user)) return reply.limited(*wait);
+  if (auto wait = services.rate_limiter.message(*call.caller)) return reply.limited(*wait);
   EventDraft draft;
   draft.room = *room;
   draft.sender = call.caller->user;
   draft.type = call.parameters[1];
   draft.content_json = dump(*call.body);
   draft.transaction = transaction_of(call, call.parameters[2]);
+  if (auto massaged = massage_time(call, draft); !massaged) return reply.error(massaged.error());
   auto refusal = refuse_relation(services, draft, *call.body);
   if (!refusal) return reply.error(refusal.error());
   if (*refusal) return reply.error(400, {{"errcode", (*refusal)->errcode}, {"error", (*refusal)->text}});
@@ -83,7 +95,7 @@ void redact_event(Services& services, Call call, Reply reply) {
   if (!target) return reply.error(target.error());
   auto reason = optional_string(*call.body, "reason");
   if (!reason) return reply.error(reason.error());
-  if (auto wait = services.rate_limiter.message(call.caller->user)) return reply.limited(*wait);
+  if (auto wait = services.rate_limiter.message(*call.caller)) return reply.limited(*wait);
   // Power to redact is checked where redactions are applied; here only that the caller may redact this event at all.
   auto stored = services.database.rooms().event(*target);
   if (!stored) return reply.error(stored.error());
@@ -141,13 +153,14 @@ Result<void> check_canonical_alias(Services& services, const RoomId& room, const
 void set_state(Services& services, Call call, Reply reply) {
   auto room = path_id<RoomId>(call, 0);
   if (!room) return reply.error(room.error());
-  if (auto wait = services.rate_limiter.message(call.caller->user)) return reply.limited(*wait);
+  if (auto wait = services.rate_limiter.message(*call.caller)) return reply.limited(*wait);
   EventDraft draft;
   draft.room = *room;
   draft.sender = call.caller->user;
   draft.type = call.parameters[1];
   draft.state_key = call.parameters.size() > 2 ? call.parameters[2] : "";
   draft.content_json = dump(*call.body);
+  if (auto massaged = massage_time(call, draft); !massaged) return reply.error(massaged.error());
   if (draft.type == "m.room.canonical_alias") {
     if (auto checked = check_canonical_alias(services, *room, *call.body); !checked)
       return reply.error(checked.error());

@@ -9,18 +9,57 @@
 
 namespace skerry::homeserver::client_api {
 
-Result<UserId> create_account(Services& services, const std::string& localpart, const std::string& password,
-                              bool admin) {
-  auto user = services.accounts.register_user(localpart, password, admin);
-  if (!user) return user;
-  // Stored at once, so that the first /sync shows them.
+namespace {
+
+// Stored at once, so that the first /sync shows them.
+Result<void> store_push_rules(Services& services, const UserId& user) {
   storage::AccountDataEntry rules;
   rules.type = "m.push_rules";
-  rules.content_json = dump(default_push_rules(*user));
-  if (auto stored = services.database.accounts().set_account_data(*user, rules); !stored) {
+  rules.content_json = dump(default_push_rules(user));
+  if (auto stored = services.database.accounts().set_account_data(user, rules); !stored) {
     return tl::make_unexpected(stored.error());
   }
+  return {};
+}
+
+}  // namespace
+
+Result<const Appservice*> calling_appservice(const Services& services, const Call& call) {
+  auto token = access_token(call);
+  if (!token) return tl::make_unexpected(token.error());
+  const Appservice* appservice = services.appservices.by_token(*token);
+  if (appservice == nullptr) return fail(ErrorCode::unknown_token, "this is no application service's token");
+  return appservice;
+}
+
+Result<UserId> available_name(Services& services, const std::string& localpart) {
+  auto user = services.accounts.available(localpart);
+  if (user && services.appservices.other_owner(*user, nullptr) != nullptr)
+    return fail(ErrorCode::exclusive, "that user name belongs to an application service");
   return user;
+}
+
+Result<void> is_active(Services& services, const UserId& user) {
+  auto exists = services.database.accounts().user_exists(user);
+  if (!exists) return tl::make_unexpected(exists.error());
+  auto ended = services.database.accounts().is_deactivated(user);
+  if (!ended) return tl::make_unexpected(ended.error());
+  if (!*exists || *ended) return fail(ErrorCode::forbidden, "there is no user " + user.str());
+  return {};
+}
+
+Result<UserId> create_account(Services& services, const std::string& localpart, const std::string& password,
+                              bool admin) {
+  if (auto available = available_name(services, localpart); !available) return available;
+  auto user = services.accounts.register_user(localpart, password, admin);
+  if (!user) return user;
+  if (auto stored = store_push_rules(services, *user); !stored) return tl::make_unexpected(stored.error());
+  return user;
+}
+
+Result<void> create_passwordless_account(Services& services, const UserId& user) {
+  if (auto made = services.accounts.register_passwordless(user); !made) return made;
+  return store_push_rules(services, user);
 }
 
 void answer_with_session(Services& services, const UserId& user, const Json& body, Reply reply) {

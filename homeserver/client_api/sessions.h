@@ -5,9 +5,23 @@
 
 namespace skerry::homeserver::client_api {
 
-// Makes the account with its predefined push rules. Errors: as Accounts::register_user.
+inline constexpr std::string_view appservice_login = "m.login.application_service";
+
+// The application service whose as_token the request carries. Errors: missing_token, unknown_token.
+Result<const Appservice*> calling_appservice(const Services& services, const Call& call);
+
+// Whether a new user may have this name: nobody has it, and it is in no exclusive namespace of an application service.
+// Errors: user_in_use, invalid_username, exclusive.
+Result<UserId> available_name(Services& services, const std::string& localpart);
+
+// There is such a user, and the account was not ended. Errors: forbidden.
+Result<void> is_active(Services& services, const UserId& user);
+
+// Makes the account with its predefined push rules. Errors: as Accounts::register_user, exclusive.
 Result<UserId> create_account(Services& services, const std::string& localpart, const std::string& password,
                               bool admin);
+// The same without a password, for application services: whatever the namespaces. Errors: user_in_use.
+Result<void> create_passwordless_account(Services& services, const UserId& user);
 
 // Opens a session for `body`'s device_id and initial_device_display_name, and answers with it.
 void answer_with_session(Services& services, const UserId& user, const Json& body, Reply reply);

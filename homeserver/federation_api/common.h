@@ -1,6 +1,7 @@
 // What several handler files of the server-server API share.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,5 +44,15 @@ class JsonArrayText {
  private:
   std::string text_ = "[";
 };
+
+// Goes on after application services were asked for a user or alias of theirs that is not there, if any might make it:
+// at once, or on the federation pool. No thread waits for the answer.
+template <class IdType>
+void after_looking_for(Services& services, const IdType& id, std::function<void()> go_on) {
+  if (!services.appservice_queries.has_whom_to_ask(id)) return go_on();
+  services.appservice_queries.look_for(id, [&services, go_on = std::move(go_on)](AppserviceQueries::Outcome) {
+    (void)services.federation_pool.post_admitted(go_on);
+  });
+}
 
 }  // namespace skerry::homeserver::federation_api

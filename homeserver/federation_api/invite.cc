@@ -178,14 +178,15 @@ void invite(Services& services, Call call, Reply reply) {
   if (auto wait = services.rate_limiter.invite(call.origin, invitation->target)) return reply.limited(*wait);
   MissingKeys missing;
   (void)is_signed(services, *invitation, missing);
-  if (missing.empty()) return accept(services, call.origin, std::move(*invitation), std::move(reply));
   auto waiting = std::make_shared<std::pair<Invitation, Reply>>(std::move(*invitation), std::move(reply));
-  // The inviting server vouches for the keys of those that cannot be asked.
-  services.keys.fetch(std::move(missing), {call.origin}, [&services, origin = call.origin, waiting] {
-    (void)services.outbound.post([&services, origin, waiting] {
+  const auto go_on = [&services, origin = call.origin, waiting] {
+    after_looking_for(services, waiting->first.target, [&services, origin, waiting] {
       accept(services, origin, std::move(waiting->first), std::move(waiting->second));
     });
-  });
+  };
+  if (missing.empty()) return go_on();
+  // The inviting server vouches for the keys of those that cannot be asked.
+  services.keys.fetch(std::move(missing), {call.origin}, [&services, go_on] { (void)services.outbound.post(go_on); });
 }
 
 }  // namespace skerry::homeserver::federation_api

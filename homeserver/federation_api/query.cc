@@ -13,12 +13,10 @@
 
 namespace skerry::homeserver::federation_api {
 
-void query_profile(Services& services, Call call, Reply reply) {
-  auto user = query_id<UserId>(call, "user_id");
-  if (!user) return reply.error(user.error());
-  if (user->server() != services.config.server_name)
-    return reply.error({ErrorCode::not_found, "that user is not of this server"});
-  auto profile = services.database.accounts().profile(*user);
+namespace {
+
+void answer_profile(Services& services, const Call& call, const UserId& user, Reply reply) {
+  auto profile = services.database.accounts().profile(user);
   if (!profile) return reply.error(profile.error());
   auto fields = parse_stored(profile->fields_json);
   Json body = fields && fields->is_object() ? std::move(*fields) : Json::object();
@@ -30,10 +28,8 @@ void query_profile(Services& services, Call call, Reply reply) {
   reply.json(value == nullptr ? Json::object() : Json{{*field, *value}});
 }
 
-void query_directory(Services& services, Call call, Reply reply) {
-  auto alias = query_id<RoomAlias>(call, "room_alias");
-  if (!alias) return reply.error(alias.error());
-  auto room = services.database.rooms().resolve_alias(*alias);
+void answer_directory(Services& services, const RoomAlias& alias, Reply reply) {
+  auto room = services.database.rooms().resolve_alias(alias);
   if (!room) return reply.error(room.error());
   if (!*room) return reply.error({ErrorCode::not_found, "no such alias"});
   auto in_room = services.database.rooms().joined_servers(**room);
@@ -42,6 +38,28 @@ void query_directory(Services& services, Call call, Reply reply) {
   for (const ServerName& server : *in_room) servers.push_back(server.str());
   if (servers.empty()) servers.push_back(services.config.server_name.str());
   reply.json({{"room_id", (*room)->str()}, {"servers", std::move(servers)}});
+}
+
+}  // namespace
+
+void query_profile(Services& services, Call call, Reply reply) {
+  auto user = query_id<UserId>(call, "user_id");
+  if (!user) return reply.error(user.error());
+  if (user->server() != services.config.server_name)
+    return reply.error({ErrorCode::not_found, "that user is not of this server"});
+  auto asked = std::make_shared<std::pair<Call, Reply>>(std::move(call), std::move(reply));
+  after_looking_for(services, *user, [&services, user = *user, asked] {
+    answer_profile(services, asked->first, user, std::move(asked->second));
+  });
+}
+
+void query_directory(Services& services, Call call, Reply reply) {
+  auto alias = query_id<RoomAlias>(call, "room_alias");
+  if (!alias) return reply.error(alias.error());
+  auto asked = std::make_shared<Reply>(std::move(reply));
+  after_looking_for(services, *alias, [&services, alias = *alias, asked] {
+    answer_directory(services, alias, std::move(*asked));
+  });
 }
 
 void get_public_rooms(Services& services, Call call, Reply reply) {

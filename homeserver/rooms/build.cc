@@ -95,7 +95,7 @@ Result<Json> build_pdu(Engine& engine, Room& room, const EventDraft& draft, cons
   Json pdu = {{"sender", draft.sender.str()},
               {"type", draft.type},
               {"content", std::move(*content)},
-              {"origin_server_ts", engine.context.clock.now_ms()},
+              {"origin_server_ts", draft.origin_server_ts_ms.value_or(engine.context.clock.now_ms())},
               {"depth", foundation.depth},
               {"prev_events", std::move(*prev_citations)},
               {"auth_events", std::move(*auth_citations)}};

@@ -52,14 +52,17 @@ Json bare_event(const storage::StoredEvent& stored, storage::RoomStore& store, s
   return json;
 }
 
-// unsigned.prev_content, where the reader may see the event replaced, and unsigned.replaces_state.
-void add_previous(const storage::StoredEvent& stored, storage::RoomStore& store, const UserId& reader, Json& about) {
+// unsigned.prev_content, where the reader (null: who may see all) may see the event replaced, and
+// unsigned.replaces_state.
+void add_previous(const storage::StoredEvent& stored, storage::RoomStore& store, const UserId* reader, Json& about) {
   const Event& event = *stored.event;
   const auto previous = event_of_state(store, stored.state_before, StateKey{event.type(), *event.state_key()});
   if (!previous || previous->event->id() == event.id()) return;
   about["replaces_state"] = previous->event->id().str();
-  const auto may_see = user_may_see(store, reader, *previous);
-  if (!may_see || !*may_see) return;
+  if (reader != nullptr) {
+    const auto may_see = user_may_see(store, *reader, *previous);
+    if (!may_see || !*may_see) return;
+  }
   about["prev_content"] =
       previous->redacted_by ? redacted_content(store, *previous->event) : previous->event->content();
 }
@@ -71,7 +74,22 @@ std::string membership_at(const storage::StoredEvent& stored, storage::RoomStore
   return member ? std::string(member->event->membership()) : "leave";
 }
 
+void add_redaction(const storage::StoredEvent& stored, storage::RoomStore& store, std::int64_t now_ms, Json& about) {
+  if (!stored.redacted_by) return;
+  const auto redaction = store.event(*stored.redacted_by);
+  if (redaction && redaction->has_value()) about["redacted_because"] = bare_event(**redaction, store, now_ms);
+}
+
 }  // namespace
+
+Json appservice_event(const storage::StoredEvent& stored, storage::RoomStore& store, std::int64_t now_ms) {
+  Json json = bare_event(stored, store, now_ms);
+  json["room_id"] = stored.event->room_id().str();
+  Json& about = json["unsigned"];
+  add_redaction(stored, store, now_ms, about);
+  if (stored.event->is_state() && !stored.outlier) add_previous(stored, store, nullptr, about);
+  return json;
+}
 
 Json client_event(const storage::StoredEvent& stored, storage::RoomStore& store, std::int64_t now_ms,
                   const UserId& reader, const std::string& reader_device, bool with_room_id) {
@@ -81,12 +99,9 @@ Json client_event(const storage::StoredEvent& stored, storage::RoomStore& store,
   Json& about = json["unsigned"];
   const bool is_own = event.sender() == reader && !stored.transaction_id.empty();
   if (is_own && stored.transaction_device == reader_device) about["transaction_id"] = stored.transaction_id;
-  if (stored.redacted_by) {
-    const auto redaction = store.event(*stored.redacted_by);
-    if (redaction && redaction->has_value()) about["redacted_because"] = bare_event(**redaction, store, now_ms);
-  }
+  add_redaction(stored, store, now_ms, about);
   if (stored.outlier) return json;  // nothing is known of its place
-  if (event.is_state()) add_previous(stored, store, reader, about);
+  if (event.is_state()) add_previous(stored, store, &reader, about);
   about["membership"] = membership_at(stored, store, reader);
   return json;
 }

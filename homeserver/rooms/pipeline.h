@@ -28,6 +28,7 @@ struct EventDraft {
   std::string content_json;        // an object; refused with bad_json when it has no canonical form
   std::optional<EventId> redacts;  // for m.room.redaction; put where the version wants it
   std::optional<storage::ClientTransaction> transaction;
+  std::optional<std::int64_t> origin_server_ts_ms;  // now when absent
 };
 
 // The replacement of a room by a new one.

@@ -7,6 +7,7 @@
 
 #include "core/limits.h"
 #include "homeserver/rooms/room_summary.h"
+#include "storage/appservice_store.h"
 
 namespace skerry::homeserver {
 
@@ -42,6 +43,23 @@ Result<std::vector<std::string>> parse_room_types(const Json& types) {
   return parsed;
 }
 
+// The server's own list, and what application services add to it.
+Result<std::vector<RoomId>> rooms_of_network(storage::Database& database, const PublicRoomsQuery& query) {
+  if (!query.instance.empty()) {
+    const auto bar = query.instance.find('|');
+    if (bar == std::string::npos) return std::vector<RoomId>{};
+    return database.appservices().listed_rooms(query.instance.substr(0, bar), query.instance.substr(bar + 1));
+  }
+  auto rooms = database.rooms().published_rooms();
+  if (!rooms || !query.all_networks) return rooms;
+  auto listed = database.appservices().listed_rooms();
+  if (!listed) return listed;
+  rooms->insert(rooms->end(), listed->begin(), listed->end());
+  std::sort(rooms->begin(), rooms->end());
+  rooms->erase(std::unique(rooms->begin(), rooms->end()), rooms->end());
+  return rooms;
+}
+
 }  // namespace
 
 Result<PublicRoomsQuery> PublicRoomsQuery::parse(const Json& body) {
@@ -51,6 +69,11 @@ Result<PublicRoomsQuery> PublicRoomsQuery::parse(const Json& body) {
     query.limit = limit->get<std::size_t>();
   }
   if (const std::string* since = find_string(body, "since")) query.since = *since;
+  if (const Json* all = find_member(body, "include_all_networks"); all != nullptr && all->is_boolean())
+    query.all_networks = all->get<bool>();
+  if (const std::string* instance = find_string(body, "third_party_instance_id")) query.instance = *instance;
+  if (query.all_networks && !query.instance.empty())
+    return fail(ErrorCode::invalid_param, "third_party_instance_id is for one network, include_all_networks for all");
   if (const Json* filter = find_object(body, "filter")) {
     if (const std::string* term = find_string(*filter, "generic_search_term")) query.search_term = *term;
     if (const Json* types = find_member(*filter, "room_types"); types != nullptr && !types->is_null()) {
@@ -65,6 +88,8 @@ Result<PublicRoomsQuery> PublicRoomsQuery::parse(const Json& body) {
 Json PublicRoomsQuery::json() const {
   Json body = {{"limit", limit}};
   if (!since.empty()) body["since"] = since;
+  if (all_networks) body["include_all_networks"] = true;
+  if (!instance.empty()) body["third_party_instance_id"] = instance;
   if (!search_term.empty()) body["filter"]["generic_search_term"] = search_term;
   if (room_types) {
     Json& types = body["filter"]["room_types"] = Json::array();
@@ -81,7 +106,7 @@ Result<Json> list_public_rooms(storage::Database& database, const RoomReader& re
     if (error != std::errc{} || parsed_to != end)
       return fail(ErrorCode::invalid_param, "since is not a token of this server");
   }
-  auto published = database.rooms().published_rooms();
+  auto published = rooms_of_network(database, query);
   if (!published) return tl::make_unexpected(published.error());
   std::vector<Json> rooms;
   const std::string term = lower(query.search_term);

@@ -13,9 +13,11 @@
 namespace skerry::homeserver {
 
 struct PublicRoomsQuery {
-  std::size_t limit = 100;  // at most limits::page_events; 0: none asked, the same as 100
-  std::string since;        // a token of an earlier answer
-  std::string search_term;  // looked for in name, topic and canonical alias, without case (ASCII)
+  std::size_t limit = 100;    // at most limits::page_events; 0: none asked, the same as 100
+  std::string since;          // a token of an earlier answer
+  bool all_networks = false;  // those that application services list as well
+  std::string instance;       // only the rooms of one of their networks: "ID|NETWORK" (instance_id)
+  std::string search_term;    // looked for in name, topic and canonical alias, without case (ASCII)
   std::optional<std::vector<std::string>> room_types;  // "" stands for rooms without a type; nothing: of any type
 
   static Result<PublicRoomsQuery> parse(const Json& body);  // bad_json

@@ -59,5 +59,7 @@ bool server_acl_allows(const Json& content, const ServerName& server);
 // /sync.
 Json client_event(const storage::StoredEvent& event, storage::RoomStore& store, std::int64_t now_ms,
                   const UserId& reader, const std::string& reader_device, bool with_room_id);
+// The same for an application service, which is told whatever happens in its rooms and is no single user.
+Json appservice_event(const storage::StoredEvent& event, storage::RoomStore& store, std::int64_t now_ms);
 
 }  // namespace skerry::homeserver

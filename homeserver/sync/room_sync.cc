@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "homeserver/rooms/aggregations.h"
+#include "homeserver/sync/receipts.h"
 #include "homeserver/sync/tokens.h"
 
 namespace skerry::homeserver {
@@ -296,14 +297,12 @@ Result<Json> RoomSync::ephemeral(storage::StreamPosition from) {
   if (!filter.wants_type("m.receipt") || !filter.wants_room(room_.str())) return events;
   auto receipts = database_.stream().receipts(room_, from, now_);
   if (!receipts) return tl::make_unexpected(receipts.error());
-  std::map<std::string, Json> contents;  // by thread: a user may have receipts of several on one event
-  for (const storage::Receipt& receipt : *receipts) {
-    if (receipt.type == "m.read.private" && receipt.user != request_.user) continue;
-    Json data = {{"ts", receipt.ts_ms}};
-    if (!receipt.thread_id.empty()) data["thread_id"] = receipt.thread_id;
-    contents[receipt.thread_id][receipt.event.str()][receipt.type][receipt.user.str()] = std::move(data);
+  std::erase_if(*receipts, [&](const storage::Receipt& receipt) {
+    return receipt.type == "m.read.private" && receipt.user != request_.user;
+  });
+  for (Json& content : receipt_contents(*receipts)) {
+    events.push_back({{"type", "m.receipt"}, {"content", std::move(content)}});
   }
-  for (auto& [thread, content] : contents) events.push_back({{"type", "m.receipt"}, {"content", std::move(content)}});
   return events;
 }
 

@@ -126,6 +126,11 @@ class Parser {
         ->type_name("N");
     up->add_flag("--direct", args_.direct, "Without the gateway, and so without faults of the network");
     add_limits(up);
+    up->add_option("--appservice", args_.appservices,
+                   "Let an application service in: its registration file, of the first server or of SERVER. Again for "
+                   "more; the next times without it")
+        ->type_name("[SERVER=]FILE")
+        ->allow_extra_args(false);
     command_with_json("status", "Show the servers: addresses, processes, memory, state");
     command("down", "Stop everything; the data stays");
     command("reset", "Stop everything and remove the data, the client sessions, the authority and the snapshots");

@@ -22,6 +22,9 @@ struct Arguments {
   bool real_limits = false;            // supervise
   bool cheap_passwords = false;        // supervise
 
+  // up: as [SERVER=]FILE
+  std::vector<std::string> appservices;
+
   std::vector<std::string> names;  // kill, start, block, unblock, freeze, thaw: servers; heal: kinds of faults
   std::string kind;                // add: of server
   std::string name;                // add: a new server; logs: a server or "supervisor"

@@ -36,6 +36,7 @@ Result<void> up_command(const Arguments& args) {
   options.folder = choose_folder(args.dir);
   options.servers = args.servers;
   options.traits.direct = args.direct;
+  options.appservices = args.appservices;
   // A hash that is hard to reverse guards nothing here, where the passwords themselves are beside it; and a world of
   // hundreds of users would wait for it.
   options.traits.cheap_passwords = true;

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sandbox/world/appservices.h"
 #include "sandbox/world/child.h"
 #include "sandbox/world/files.h"
 #include "sandbox/world/interrupt.h"
@@ -130,19 +131,33 @@ Error with_log(const std::string& text, const std::string& log) {
 
 Json keep_word() { return {{"keep", true}}; }
 
+Result<std::vector<GivenAppservice>> given_appservices(const UpOptions& options,
+                                                       const std::vector<std::string>& servers) {
+  std::vector<GivenAppservice> list;
+  for (const std::string& typed : options.appservices) {
+    auto given = parse_appservice(servers, typed);
+    if (!given) return tl::make_unexpected(given.error());
+    list.push_back(std::move(*given));
+  }
+  return list;
+}
+
 // A supervisor that was just started, until it is kept or gone.
 class Starting {
  public:
   static Result<Starting> begin(const UpOptions& options) {
+    const std::size_t remembered = remembered_servers(options.folder);
+    const std::size_t servers = options.servers.value_or(remembered == 0 ? 3 : remembered);
+    auto appservices = given_appservices(options, server_names(servers));
+    if (!appservices) return tl::make_unexpected(appservices.error());
     if (auto made = make_folder(options.folder.path); !made) return tl::make_unexpected(made.error());
+    if (auto kept = keep_appservices(options.folder, *appservices); !kept) return tl::make_unexpected(kept.error());
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
       return tl::make_unexpected(system_error("socketpair"));
     }
     Starting starting{LineChannel(Descriptor(ends[0])), options.folder};
     Descriptor other(ends[1]);
-    const std::size_t remembered = remembered_servers(options.folder);
-    const std::size_t servers = options.servers.value_or(remembered == 0 ? 3 : remembered);
     std::vector<std::string> words = {options.program.empty() ? program_folder() + "/skerry" : options.program,
                                       "supervise",
                                       "--dir",
@@ -202,6 +217,11 @@ Result<Sandbox> find(const UpOptions& options, Controller& controller) {
   if (options.servers && *options.servers != own) return differs("with " + std::to_string(own) + " servers");
   if (options.traits.direct && !status->direct) return differs("with a gateway");
   if (options.traits.real_limits && !status->real_limits) return differs("without rate limits");
+  auto appservices = given_appservices(options, status->names());
+  if (!appservices) return tl::make_unexpected(appservices.error());
+  for (const GivenAppservice& given : *appservices) {
+    if (!is_kept(options.folder, given)) return differs("without the application service of " + given.file);
+  }
   std::vector<std::string> expected;
   for (const ServerStatus& server : status->servers) {
     if (!server.pid) {

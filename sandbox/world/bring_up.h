@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "sandbox/world/controller.h"
 #include "sandbox/world/plan.h"
@@ -12,6 +14,7 @@ struct UpOptions {
   Folder folder;
   std::optional<std::size_t> servers;  // absent: as many as the last time, 3 in a new folder
   ServerTraits traits;
+  std::vector<std::string> appservices;  // registration files, as parse_appservice() takes them
   // The sandbox ends with the holder of `Sandbox::tie`, and its folder's contents go with it.
   bool tied = false;
   std::string program;  // path of skerry; empty: this program

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/json.h"
+#include "sandbox/world/appservices.h"
 #include "sandbox/world/files.h"
 #include "sandbox/world/names.h"
 #include "sandbox/world/synapse.h"
@@ -120,6 +121,13 @@ void append(Plan& plan, const std::string& name, ServerKind kind, const std::str
   const std::string own = own_address(plan.slot.number, index);
   const std::string gateway = plan.traits.direct ? own : gateway_address(plan.slot.number, index);
   plan.servers.push_back({name, own, gateway, kind, program});
+}
+
+// Nothing for none.
+std::string appservices_table(const std::vector<std::string>& files) {
+  std::string list;
+  for (const std::string& file : files) list += (list.empty() ? "" : ", ") + toml_text(file);
+  return list.empty() ? "" : "\n[appservices]\nregistrations = [" + list + "]\n";
 }
 
 }  // namespace
@@ -245,6 +253,7 @@ std::string homeserver_config(const Plan& plan, const ServerPlan& server, const 
   listener(plan.ports.https, true, true, false);
   text << "\n[well_known]\nclient_url = " << toml_text(plan.client_url(server)) << "\n"
        << "\n[registration]\nopen = true\n"
+       << appservices_table(kept_appservices(folder, server.name))
        << (plan.traits.cheap_passwords ? "\n[passwords]\nmemory_mib = 1\npasses = 1\n" : "") << "\n[rate_limits]\n"
        << (plan.traits.real_limits ? real_limits : "enabled = false\n")
        << "\n[federation]\nsystem_store = false\nca_files = [" << toml_text(folder.ca_file()) << "]\n"

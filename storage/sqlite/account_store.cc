@@ -51,6 +51,15 @@ Result<void> SqliteAccountStore::put_device(const UserId& user, const Device& de
   });
 }
 
+Result<void> SqliteAccountStore::add_device(const UserId& user, const Device& device) {
+  return writer_.write([=](Connection& connection) -> Result<void> {
+    Query(connection, "INSERT OR IGNORE INTO devices VALUES(?, ?, ?, ?)", user.str(), device.id, device.display_name,
+          device.last_seen_ms)
+        .run();
+    return {};
+  });
+}
+
 Result<std::optional<TokenOwner>> SqliteAccountStore::token_owner(const std::string& token_hash) {
   return readers_.read([&](Connection& connection) -> Result<std::optional<TokenOwner>> {
     Query query(connection,

@@ -17,6 +17,7 @@ class SqliteAccountStore final : public AccountStore {
   Result<std::optional<std::string>> password_hash(const UserId& user) override;
   Result<void> set_password_hash(const UserId& user, const std::string& password_hash) override;
   Result<void> put_device(const UserId& user, const Device& device, const std::string& token_hash) override;
+  Result<void> add_device(const UserId& user, const Device& device) override;
   Result<std::optional<TokenOwner>> token_owner(const std::string& token_hash) override;
   Result<std::vector<Device>> devices(const UserId& user) override;
   Result<void> set_device_name(const UserId& user, const std::string& device, const std::string& name) override;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "storage/sqlite/account_store.h"
+#include "storage/sqlite/appservice_store.h"
 #include "storage/sqlite/event_index.h"
 #include "storage/sqlite/federation_store.h"
 #include "storage/sqlite/media_store.h"
@@ -62,6 +63,7 @@ class SqliteDatabase final : public Database {
         index_(writer_, readers_),
         media_(writer_, readers_),
         people_(readers_, us),
+        appservices_(writer_, readers_, rooms_),
         writer_(std::move(connection), sequencer_, writes) {}
 
   RoomStore& rooms() override { return rooms_; }
@@ -72,6 +74,7 @@ class SqliteDatabase final : public Database {
   EventIndex& index() override { return index_; }
   MediaStore& media() override { return media_; }
   PeopleStore& people() override { return people_; }
+  AppserviceStore& appservices() override { return appservices_; }
   WriteStats write_stats() const override { return writer_.stats(); }
   bool write_waiting() override { return writer_.write_waiting(); }
   bool has_waiting_writes() const override { return writer_.has_waiting(); }
@@ -89,6 +92,7 @@ class SqliteDatabase final : public Database {
   SqliteEventIndex index_;
   SqliteMediaStore media_;
   SqlitePeopleStore people_;
+  SqliteAppserviceStore appservices_;
   Writer writer_;  // ends first: its last jobs speak to the stores
 };
 

@@ -117,6 +117,18 @@ Result<RoomStore::Page> SqliteRoomStore::live_events(const RoomId& room, StreamP
   });
 }
 
+Result<std::vector<StoredEvent>> SqliteRoomStore::stream_events(StreamPosition from, StreamPosition to,
+                                                                std::size_t limit) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<StoredEvent>> {
+    Query query(connection,
+                "SELECT " SKERRY_EVENT_COLUMNS
+                " FROM events INDEXED BY events_stream WHERE position IS NOT NULL AND position > ? AND position <= ? "
+                "AND verdict = 0 ORDER BY position LIMIT ?",
+                from, to, std::min(limit, most_events));
+    return read_events(query);
+  });
+}
+
 Result<std::vector<StoredEvent>> SqliteRoomStore::history(const RoomId& room, TopologicalPosition from, bool backwards,
                                                           std::size_t limit) {
   return readers_.read([&](Connection& connection) -> Result<std::vector<StoredEvent>> {

@@ -33,6 +33,8 @@ class SqliteRoomStore final : public RoomStore {
   Result<std::vector<EventId>> absent(const std::vector<EventId>& ids) override;
   Result<Page> live_events(const RoomId& room, StreamPosition from, StreamPosition to, std::size_t limit,
                            bool newest) override;
+  // AppserviceStore's, which is read as the others are.
+  Result<std::vector<StoredEvent>> stream_events(StreamPosition from, StreamPosition to, std::size_t limit);
   Result<std::vector<StoredEvent>> history(const RoomId& room, TopologicalPosition from, bool backwards,
                                            std::size_t limit) override;
   Result<TopologicalPosition> topological_at(const RoomId& room, StreamPosition position) override;

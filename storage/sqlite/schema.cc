@@ -183,6 +183,15 @@ CREATE TABLE reports(
     // Who can be told that a knock is taken back: newer room ids name no server.
     R"sql(
 ALTER TABLE stripped_invites ADD COLUMN via TEXT NOT NULL DEFAULT '';
+)sql",
+    // Application services (appservice_store.cc).
+    R"sql(
+CREATE TABLE appservices(
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, serial INTEGER NOT NULL, sent_up_to INTEGER NOT NULL,
+  pending_up_to INTEGER NOT NULL, pending TEXT NOT NULL) WITHOUT ROWID;  -- positions, separated by blanks
+CREATE TABLE appservice_rooms(
+  id TEXT NOT NULL, network TEXT NOT NULL, room TEXT NOT NULL, PRIMARY KEY(id, network, room)) WITHOUT ROWID;
+CREATE INDEX stripped_invites_position ON stripped_invites(position);
 )sql"};
 
 // The version of the tables, 0 in a new file. Errors: storage (made by a newer program, or by another).

@@ -27,6 +27,12 @@ class TestClock final : public net::Clock {
 const ServerName us = *ServerName::parse("a.test");
 const UserId alice = *UserId::parse("@alice:a.test");
 
+Caller as(const UserId& user) {
+  Caller caller;
+  caller.user = user;
+  return caller;
+}
+
 Config::Passwords cheap() { return {1'048'576, 1, 1}; }
 
 }  // namespace
@@ -36,18 +42,18 @@ TEST_CASE("a bucket lets its burst through and then refills with time") {
   Config::RateLimits limits;
   limits.message = {2, 3};
   RateLimiter limiter(clock, limits);
-  for (int i = 0; i < 3; ++i) CHECK_FALSE(limiter.message(alice));
-  auto wait = limiter.message(alice);
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(limiter.message(as(alice)));
+  auto wait = limiter.message(as(alice));
   REQUIRE(wait);
   CHECK(wait->count() == 500);
-  CHECK_FALSE(limiter.message(*UserId::parse("@bob:a.test")));
+  CHECK_FALSE(limiter.message(as(*UserId::parse("@bob:a.test"))));
   clock.now += wait->count();
-  CHECK_FALSE(limiter.message(alice));
-  CHECK(limiter.message(alice));
+  CHECK_FALSE(limiter.message(as(alice)));
+  CHECK(limiter.message(as(alice)));
   clock.now -= 10'000'000;  // a clock that was set back must not lock anyone out for good
-  CHECK(limiter.message(alice));
+  CHECK(limiter.message(as(alice)));
   clock.now += 500;
-  CHECK_FALSE(limiter.message(alice));
+  CHECK_FALSE(limiter.message(as(alice)));
 }
 
 TEST_CASE("logins are limited by address and by user") {
@@ -68,7 +74,7 @@ TEST_CASE("limits that are off let everything through") {
   limits.enabled = false;
   limits.join = {0.001, 1};
   RateLimiter limiter(clock, limits);
-  for (int i = 0; i < 100; ++i) CHECK_FALSE(limiter.join(alice));
+  for (int i = 0; i < 100; ++i) CHECK_FALSE(limiter.join(as(alice)));
 }
 
 TEST_CASE("a nonce is good once and for a minute") {

@@ -40,6 +40,7 @@ class TestServer::Store : public storage::Database {
   storage::EventIndex& index() override { return database_.index(); }
   storage::MediaStore& media() override { return database_.media(); }
   storage::PeopleStore& people() override { return database_.people(); }
+  storage::AppserviceStore& appservices() override { return database_.appservices(); }
 
  private:
   storage::Database& database_;
