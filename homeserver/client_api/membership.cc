@@ -7,6 +7,7 @@
 // GET  /joined_rooms                                  the caller's rooms
 // Client-server API, 'Room membership'.
 #include <optional>
+
 #include <nlohmann/json.hpp>
 
 #include "homeserver/client_api/common.h"
