@@ -12,7 +12,7 @@ namespace skerry::storage {
 
 // A cursor, no row per event: what an application service is owed follows from the stream.
 struct AppserviceCursor {
-  std::string name;               // begins the ids of its transactions
+  std::string name;               // begins the newest transaction's id
   std::int64_t serial = 0;        // of the newest transaction
   StreamPosition sent_up_to = 0;  // everything of interest at or before it was acknowledged
   // The newest transaction, when it was begun and not acknowledged: up to where it goes (0: there is none), and the

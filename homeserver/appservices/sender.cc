@@ -39,8 +39,7 @@ struct AppserviceSender::Impl : std::enable_shared_from_this<Impl> {
     storage::StreamPosition looked_up_to = 0;   // nothing of interest up to here but what is pending
     storage::StreamPosition passing_up_to = 0;  // ephemeral data was taken up to here
     std::optional<AppserviceTransaction> transaction;
-    std::string passing_name;  // begins the ids of transactions of ephemeral data alone, which are not kept
-    std::int64_t passing_serial = 0;
+    std::int64_t passing_serial = 0;  // of transactions of ephemeral data alone, which are not kept
     std::int64_t backoff_ms = 0;
   };
 
@@ -54,14 +53,12 @@ struct AppserviceSender::Impl : std::enable_shared_from_this<Impl> {
     const storage::StreamPosition now = parts.database.stream().current();
     for (const auto& lane : lanes) {
       storage::AppserviceCursor fresh;
-      fresh.name = base64url_encode(parts.random.bytes(9));
       fresh.sent_up_to = now;
       auto cursor = parts.database.appservices().open_cursor(lane->appservice.id(), fresh);
       if (!cursor) return tl::make_unexpected(cursor.error());
       lane->cursor = std::move(*cursor);
       lane->looked_up_to = lane->cursor.sent_up_to;
       lane->passing_up_to = now;
-      lane->passing_name = base64url_encode(parts.random.bytes(9));
     }
     wake();
     return {};
@@ -125,9 +122,10 @@ struct AppserviceSender::Impl : std::enable_shared_from_this<Impl> {
       return {};
     }
     if (next->events.empty()) {
-      next->id = lane.passing_name + "-" + std::to_string(++lane.passing_serial);
+      next->id = run_name + "-passing-" + std::to_string(++lane.passing_serial);
     } else {
       storage::AppserviceCursor begun = cursor;
+      begun.name = run_name;
       ++begun.serial;
       begun.pending_up_to = next->up_to;
       begun.pending = next->events;
@@ -230,6 +228,8 @@ struct AppserviceSender::Impl : std::enable_shared_from_this<Impl> {
   }
 
   const Parts parts;
+  // Begins the ids of this run's transactions: a database that goes back to what it was gives none of them again.
+  const std::string run_name = base64url_encode(parts.random.bytes(9));
   std::mutex mutex;
   bool stopped = false;
   std::vector<std::unique_ptr<Lane>> lanes;
