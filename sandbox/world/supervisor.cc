@@ -5,9 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
-#include <functional>
 #include <malloc.h>
-#include <map>
 #include <memory>
 #include <optional>
 #include <sys/file.h>
@@ -16,27 +14,23 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <tuple>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
-#include "homeserver/steering.h"
 #include "net/io.h"
 #include "net/log.h"
-#include "sandbox/world/authority.h"
 #include "sandbox/world/child.h"
 #include "sandbox/world/control.h"
 #include "sandbox/world/dns_server.h"
-#include "sandbox/world/fault_board.h"
+#include "sandbox/world/fault_control.h"
 #include "sandbox/world/fault_request.h"
 #include "sandbox/world/files.h"
 #include "sandbox/world/gateway.h"
-#include "sandbox/world/names.h"
+#include "sandbox/world/server_processes.h"
 #include "sandbox/world/snapshot.h"
 #include "sandbox/world/status.h"
-#include "sandbox/world/synapse.h"
 
 namespace skerry::sandbox {
 
@@ -77,7 +71,7 @@ class Supervisor {
       tell_starter({{"ok", false}, {"error", started.error().text}});
       begin_to_stop();
     } else {
-      log::info("supervisor", std::to_string(servers_.size()) + " servers started");
+      log::info("supervisor", std::to_string(servers_.all().size()) + " servers started");
       tell_starter({{"ok", true}, {"supervisor_pid", ::getpid()}});
     }
     while (!ended()) turn();
@@ -86,20 +80,8 @@ class Supervisor {
   }
 
  private:
-  struct Server {
-    ServerPlan plan;
-    pid_t pid = 0;  // 0: none
-    std::unique_ptr<homeserver::Steering> steering;
-    bool killed = false;  // how it ended last
-  };
-
   Result<void> start();
-  Result<void> start_servers();
-  Result<void> write_servers();
-  Result<void> steer(Server& server);
-  Result<void> write_settings(const ServerPlan& server) const;
   Result<void> add(const Json& request);
-  Result<void> spawn(Server& server);
   void turn();
   void read_signals();
   void reap();
@@ -107,20 +89,9 @@ class Supervisor {
   void tell_starter(const Json& object);
   void handle(ControlServer::ConnectionId id, const Json& request);
   Result<void> command(const std::string& name, const Json& request);
+  Result<void> command_server(const std::string& name, ServerProcess& server);
   Result<void> snapshot(const std::string& name, bool replace);
   Result<void> restore(const std::string& name);
-  Result<void> command_server(const std::string& name, Server& server);
-  Result<void> put_faults(const std::vector<Fault>& faults);
-  Result<void> check(const Fault& fault);
-  void take_hold(const Fault& fault);
-  void let_go(const Fault& fault);
-  std::vector<Fault> faults() const;
-  void end_faults(const std::function<bool(const Fault&)>& which);
-  void set_frozen(Server& server, bool frozen);
-  void kill(Server& server);
-  void gone(Server& server, bool killed);
-  std::vector<std::string> names() const;
-  Result<Server*> find(const std::string& typed);
   void begin_to_stop();
   bool ended() const;
   void finish();
@@ -138,10 +109,11 @@ class Supervisor {
   std::unique_ptr<DnsServer> dns_;
   std::string dns_address_;  // with port
   std::unique_ptr<net::Io> io_;
-  std::shared_ptr<FaultBoard> faults_ = std::make_shared<FaultBoard>();
+  std::shared_ptr<FaultBoard> board_ = std::make_shared<FaultBoard>();
+  ServerProcesses servers_{folder_, *board_};
+  FaultControl faults_{*board_, servers_};
   std::unique_ptr<Gateway> gateway_;
   std::optional<ControlServer> control_;
-  std::vector<Server> servers_;
   std::optional<Steady::time_point> stop_deadline_;
   std::vector<ControlServer::ConnectionId> waiting_for_end_;
 };
@@ -163,77 +135,24 @@ Result<void> Supervisor::start() {
   if (!control) return tl::make_unexpected(control.error());
   control_ = std::move(*control);
   auto dns = DnsServer::start(dns_address(plan_.slot.number), plan_.zone(),
-                              [faults = faults_](const std::string& name) { return faults->judge_question(name); });
+                              [board = board_](const std::string& name) { return board->judge_question(name); });
   if (!dns) return tl::make_unexpected(dns.error());
   dns_ = std::move(*dns);
   dns_address_ = dns_address(plan_.slot.number) + ":" + std::to_string(dns_->port());
+  servers_.set_dns_address(dns_address_);
   if (!options_.traits.direct) {
     io_ = std::make_unique<net::Io>(io_threads);
-    gateway_ = std::make_unique<Gateway>(*io_, faults_, folder_);
+    gateway_ = std::make_unique<Gateway>(*io_, board_, folder_);
+    faults_.set_gateway(gateway_.get());
     for (const ServerPlan& server : plan_.servers) {
       if (auto added = gateway_->add(server, plan_.ports); !added) return added;
     }
   }
-  if (auto started = start_servers(); !started) return started;
+  if (auto written = servers_.write_settings(plan_, plan_.servers); !written) return written;
+  for (const ServerPlan& server : plan_.servers) servers_.add(server);
+  if (auto spawned = servers_.spawn_all(); !spawned) return spawned;
   write_status();
   ::malloc_trim(0);
-  return {};
-}
-
-Result<void> Supervisor::start_servers() {
-  if (auto written = write_servers(); !written) return written;
-  for (const ServerPlan& server : plan_.servers) {
-    Server made;
-    made.plan = server;
-    servers_.push_back(std::move(made));
-  }
-  for (Server& server : servers_) {
-    if (auto spawned = spawn(server); !spawned) return spawned;
-  }
-  return {};
-}
-
-// What the servers are started with.
-Result<void> Supervisor::write_servers() {
-  for (const ServerPlan& server : plan_.servers) {
-    if (auto written = write_settings(server); !written) return written;
-  }
-  return write_certificates(folder_, plan_.servers);
-}
-
-Result<void> Supervisor::write_settings(const ServerPlan& server) const {
-  const std::string folder = folder_.server(server.name);
-  if (auto made = make_folder(folder); !made) return made;
-  if (server.kind == ServerKind::synapse) return write_synapse_settings(plan_, server, folder_);
-  return write_file(folder + "/homeserver.toml", homeserver_config(plan_, server, folder_, dns_address_));
-}
-
-// A server's steering file goes on while it is down; without one it is made, as the faults in force have it.
-Result<void> Supervisor::steer(Server& server) {
-  if (server.steering) return {};
-  auto steering = homeserver::Steering::create(folder_.server(server.plan.name) + "/steering");
-  if (!steering) return tl::make_unexpected(steering.error());
-  server.steering = std::move(*steering);
-  if (const auto clock = faults_->find("clock " + server.plan.name)) {
-    server.steering->set_clock_offset_ms(clock->offset_ms);
-  }
-  if (const auto backoff = faults_->find("backoff")) server.steering->set_backoff_max_ms(backoff->max_ms);
-  return {};
-}
-
-Result<void> Supervisor::spawn(Server& server) {
-  std::vector<std::string> words;
-  if (server.plan.kind == ServerKind::synapse) {
-    words = synapse_command(server.plan, folder_, dns_address_);
-  } else {
-    if (auto steered = steer(server); !steered) return steered;
-    const std::string folder = folder_.server(server.plan.name);
-    words = {program_folder() + "/skerry-homeserver", "--config", folder + "/homeserver.toml", "--steering",
-             folder + "/steering"};
-  }
-  auto child = spawn_child(words, folder_.server_log(server.plan.name));
-  if (!child) return tl::make_unexpected(child.error());
-  server.pid = *child;
   return {};
 }
 
@@ -252,7 +171,7 @@ void Supervisor::turn() {
   if (waiting[1].revents != 0) listen_to_starter();
   if (waiting[0].revents != 0) read_signals();
   if (stop_deadline_ && Steady::now() >= *stop_deadline_) {
-    for (Server& server : servers_) kill(server);
+    servers_.kill_all();
   }
 }
 
@@ -267,17 +186,7 @@ void Supervisor::read_signals() {
 }
 
 void Supervisor::reap() {
-  bool changed = false;
-  for (Server& server : servers_) {
-    int status = 0;
-    if (server.pid == 0 || ::waitpid(server.pid, &status, WNOHANG) != server.pid) continue;
-    gone(server, WIFSIGNALED(status));
-    changed = true;
-    const std::string how = server.killed ? "by signal " + std::to_string(WTERMSIG(status))
-                                          : "with status " + std::to_string(WEXITSTATUS(status));
-    log::info("supervisor", server.plan.name + " ended " + how);
-  }
-  if (changed) write_status();
+  if (servers_.reap()) write_status();
 }
 
 // Its only word is that it keeps the sandbox.
@@ -313,7 +222,7 @@ void Supervisor::handle(ControlServer::ConnectionId id, const Json& request) {
     reap();
     return control_->answer(id, {{"ok", true}, {"sandbox", full_json(status())}});
   }
-  if (name == "faults") return control_->answer(id, {{"ok", true}, {"faults", faults_json(faults())}});
+  if (name == "faults") return control_->answer(id, {{"ok", true}, {"faults", faults_json(faults_.list())}});
   const auto done = command(name, request);
   if (!done) return control_->answer(id, {{"ok", false}, {"error", done.error().text}});
   write_status();
@@ -328,36 +237,36 @@ Result<void> Supervisor::command(const std::string& name, const Json& request) {
   if (name == "snapshot") return snapshot(which != nullptr ? *which : "", request.value("replace", false));
   if (name == "restore") return restore(which != nullptr ? *which : "");
   if (name == "fault") {
-    const auto faults = parse_fault_request(request, names());
-    return faults ? put_faults(*faults) : tl::make_unexpected(faults.error());
+    const auto faults = parse_fault_request(request, servers_.names());
+    return faults ? faults_.put(*faults) : tl::make_unexpected(faults.error());
   }
   if (name == "heal") {
     const std::string* kind = find_string(request, "kind");
-    end_faults([&](const Fault& fault) { return kind == nullptr || to_text(fault.kind) == *kind; });
+    faults_.end([&](const Fault& fault) { return kind == nullptr || to_text(fault.kind) == *kind; });
     return {};
   }
   const std::string* typed = find_string(request, "server");
-  auto found = find(typed != nullptr ? *typed : "");
+  auto found = servers_.find(typed != nullptr ? *typed : "");
   if (!found) return tl::make_unexpected(found.error());
   return command_server(name, **found);
 }
 
-Result<void> Supervisor::command_server(const std::string& name, Server& server) {
+Result<void> Supervisor::command_server(const std::string& name, ServerProcess& server) {
   if (name == "kill") {
     if (server.pid == 0) return fail(ErrorCode::invalid_param, server.plan.name + " is not running");
-    kill(server);
+    servers_.kill(server);
     return {};
   }
-  if (name == "start") return server.pid != 0 ? Result<void>() : spawn(server);
+  if (name == "start") return server.pid != 0 ? Result<void>() : servers_.spawn(server);
   for (const auto& [begin, end, kind] :
        {std::tuple{"block", "unblock", FaultKind::block}, std::tuple{"freeze", "thaw", FaultKind::freeze}}) {
     Fault fault;
     fault.kind = kind;
     fault.server = server.plan.name;
     if (kind == FaultKind::block) fault.groups = {{fault.server}, {others_party}};
-    if (name == begin) return put_faults({fault});
+    if (name == begin) return faults_.put({fault});
     if (name != end) continue;
-    end_faults([&](const Fault& each) { return each.key() == fault.key(); });
+    faults_.end([&](const Fault& each) { return each.key() == fault.key(); });
     return {};
   }
   return fail(ErrorCode::unrecognized, "the supervisor knows no " + name);
@@ -373,30 +282,24 @@ Result<void> Supervisor::add(const Json& request) {
   if (program == nullptr || program->empty()) return fail(ErrorCode::missing_param, "which program runs it?");
   if (auto planned = plan_another(plan_, name != nullptr ? *name : "", *kind, *program); !planned) return planned;
   const ServerPlan server = plan_.servers.back();
-  auto done = write_settings(server);
-  if (done) done = write_certificates(folder_, {server});
+  auto done = servers_.write_settings(plan_, {server});
   if (done && gateway_) done = gateway_->add(server, plan_.ports);
   if (!done) {
     plan_.servers.pop_back();
     return done;
   }
   dns_->set_zone(plan_.zone());
-  servers_.emplace_back();
-  servers_.back().plan = server;
+  servers_.add(server);
   log::info("supervisor", server.name + " is added");
   if (auto remembered = remember_plan(folder_, plan_); !remembered) return remembered;
-  return spawn(servers_.back());
+  return servers_.spawn(servers_.all().back());
 }
 
 // All servers stand still at once while the copy is made. What one of them got from another was on that one's disk
 // before it was sent, so the servers stopped first know nothing less than the later ones: the copies fit together.
 Result<void> Supervisor::snapshot(const std::string& name, bool replace) {
   const auto began = Steady::now();
-  std::vector<pid_t> standing;
-  for (const Server& server : servers_) {
-    const bool frozen = faults_->find("freeze " + server.plan.name).has_value();  // it stands still, and goes on so
-    if (server.pid != 0 && !frozen && stop_child(server.pid)) standing.push_back(server.pid);
-  }
+  const std::vector<pid_t> standing = servers_.stop_all();
   auto taken = copy_snapshot(folder_, name, replace);
   for (const pid_t pid : standing) ::kill(pid, SIGCONT);
   const auto stood = std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - began);
@@ -417,157 +320,32 @@ Result<void> Supervisor::restore(const std::string& name) {
                                                                 std::to_string(now.size()) + " are up";
     return fail(ErrorCode::invalid_param, "the snapshot is of " + numbers + ": skerry down, then restore, then up");
   }
-  for (Server& server : servers_) {
-    kill(server);
-    server.steering.reset();  // its folder is replaced
-  }
+  servers_.kill_all();
+  servers_.forget_steering();  // the folders are replaced
   auto done = restore_snapshot(folder_, name);
   if (done) done = remember_plan(folder_, plan_);  // this sandbox's places go on
-  if (done) done = write_servers();
-  for (Server& server : servers_) {
-    if (auto spawned = spawn(server); !spawned && done) done = spawned;
-  }
+  if (done) done = servers_.write_settings(plan_, plan_.servers);
+  if (auto spawned = servers_.spawn_all(); !spawned && done) done = spawned;
   log::info("supervisor", "restored " + name);
   return done;
-}
-
-// All of them, or none.
-Result<void> Supervisor::put_faults(const std::vector<Fault>& faults) {
-  for (const Fault& fault : faults) {
-    if (auto possible = check(fault); !possible) return possible;
-  }
-  for (const Fault& fault : faults) {
-    faults_->put(fault);
-    take_hold(fault);
-    log::info("supervisor", fault_text(fault));
-  }
-  if (gateway_) gateway_->reconsider();
-  return {};
-}
-
-Result<void> Supervisor::check(const Fault& fault) {
-  const bool on_links =
-      fault.kind == FaultKind::link || fault.kind == FaultKind::partition || fault.kind == FaultKind::block;
-  if (on_links && !gateway_) {
-    return fail(ErrorCode::invalid_param, "a sandbox without a gateway (up --direct) has no " + to_text(fault.kind) +
-                                              "; `skerry down`, then `skerry up`, gives it one");
-  }
-  if (gateway_) {
-    if (auto ready = gateway_->prepare(fault); !ready) return ready;
-  }
-  if (fault.kind != FaultKind::freeze && fault.kind != FaultKind::clock) return {};
-  const auto server = find(fault.server);
-  if (!server) return tl::make_unexpected(server.error());
-  if (fault.kind == FaultKind::clock) {
-    if ((*server)->plan.kind == ServerKind::skerry) return {};
-    return fail(ErrorCode::invalid_param, fault.server + " is no server of ours: its clock cannot be set");
-  }
-  if ((*server)->pid == 0) return fail(ErrorCode::invalid_param, fault.server + " is not running");
-  return {};
-}
-
-// What a fault does beside the gateway.
-void Supervisor::take_hold(const Fault& fault) {
-  if (fault.kind == FaultKind::freeze) set_frozen(**find(fault.server), true);
-  if (fault.kind == FaultKind::clock) {
-    if (const auto& steering = (*find(fault.server))->steering) steering->set_clock_offset_ms(fault.offset_ms);
-  }
-  if (fault.kind == FaultKind::backoff) {
-    for (Server& server : servers_) {
-      if (server.steering) server.steering->set_backoff_max_ms(fault.max_ms);
-    }
-  }
-  if (fault.kind == FaultKind::dns && gateway_) gateway_->reset_from_servers(fault.server);
-}
-
-void Supervisor::end_faults(const std::function<bool(const Fault&)>& which) {
-  for (const Fault& fault : faults_->list()) {
-    if (!which(fault)) continue;
-    faults_->remove(fault.key());
-    let_go(fault);
-    log::info("supervisor", "over: " + fault_text(fault));
-  }
-  if (gateway_) gateway_->reconsider();
-}
-
-void Supervisor::let_go(const Fault& fault) {
-  if (fault.kind == FaultKind::freeze) set_frozen(**find(fault.server), false);
-  if (fault.kind == FaultKind::clock) {
-    if (const auto& steering = (*find(fault.server))->steering) steering->set_clock_offset_ms(0);
-  }
-  if (fault.kind != FaultKind::backoff) return;
-  for (Server& server : servers_) {
-    if (server.steering) server.steering->set_backoff_max_ms(0);
-  }
-}
-
-// With what they did: what is counted inside the servers comes from there.
-std::vector<Fault> Supervisor::faults() const {
-  std::vector<Fault> faults = faults_->list();
-  for (Fault& fault : faults) {
-    for (const Server& server : servers_) {
-      if (fault.kind == FaultKind::clock && server.plan.name == fault.server) {
-        fault.hits = server.steering ? server.steering->wrong_times() : 0;
-      }
-      if (fault.kind == FaultKind::backoff && server.steering) fault.hits += server.steering->changed_rests();
-    }
-  }
-  return faults;
-}
-
-// The number is that of a child that was not waited for: nobody else's.
-void Supervisor::set_frozen(Server& server, bool frozen) {
-  if (server.pid != 0) ::kill(server.pid, frozen ? SIGSTOP : SIGCONT);
-}
-
-// SIGKILL ends a process within moments, frozen or not, so this waits.
-void Supervisor::kill(Server& server) {
-  if (server.pid == 0) return;
-  ::kill(server.pid, SIGKILL);
-  while (::waitpid(server.pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
-  gone(server, true);
-  log::info("supervisor", server.plan.name + " is killed");
-}
-
-void Supervisor::gone(Server& server, bool killed) {
-  server.pid = 0;
-  server.killed = killed;
-  faults_->remove("freeze " + server.plan.name);  // that was of the process
-}
-
-std::vector<std::string> Supervisor::names() const {
-  std::vector<std::string> known;
-  for (const Server& server : servers_) known.push_back(server.plan.name);
-  return known;
-}
-
-Result<Supervisor::Server*> Supervisor::find(const std::string& typed) {
-  const auto name = find_server(names(), typed);
-  if (!name) return tl::make_unexpected(name.error());
-  return &*std::find_if(servers_.begin(), servers_.end(), [&](const Server& s) { return s.plan.name == *name; });
 }
 
 void Supervisor::begin_to_stop() {
   if (stop_deadline_) return;
   stop_deadline_ = Steady::now() + stop_time;
-  for (Server& server : servers_) {
-    if (server.pid != 0) ::kill(server.pid, SIGTERM);
-    set_frozen(server, false);
-  }
+  servers_.terminate_all();
 }
 
-bool Supervisor::ended() const {
-  return stop_deadline_ && std::all_of(servers_.begin(), servers_.end(), [](const Server& s) { return s.pid == 0; });
-}
+bool Supervisor::ended() const { return stop_deadline_ && servers_.all_ended(); }
 
 // Everything is released before anybody is told: who waits for the answer finds nothing listening.
 void Supervisor::finish() {
+  faults_.set_gateway(nullptr);
   gateway_.reset();
   io_.reset();
   dns_.reset();
   plan_.slot.held.close();
-  if (!servers_.empty()) write_status();
+  if (!servers_.all().empty()) write_status();
   if (control_) ::unlink(folder_.control_socket().c_str());
   if (options_.ephemeral && !kept_ && lock_.open()) (void)remove_contents(folder_);
   lock_.close();
@@ -585,7 +363,7 @@ SandboxStatus Supervisor::status() const {
   status.direct = options_.traits.direct;
   status.real_limits = options_.traits.real_limits;
   status.https_port = plan_.ports.https;
-  for (const Server& server : servers_) {
+  for (const ServerProcess& server : servers_.all()) {
     ServerStatus entry;
     entry.name = server.plan.name;
     entry.kind = server.plan.kind;
@@ -596,14 +374,14 @@ SandboxStatus Supervisor::status() const {
     if (server.pid != 0) {
       entry.pid = server.pid;
       entry.memory_bytes = memory_bytes(server.pid);
-      entry.state = faults_->find("block " + entry.name) ? ServerState::blocked : ServerState::running;
-      entry.reachable = faults_->reaches(clients_party, entry.name);
+      entry.state = board_->find("block " + entry.name) ? ServerState::blocked : ServerState::running;
+      entry.reachable = board_->reaches(clients_party, entry.name);
     } else {
       entry.state = server.killed ? ServerState::killed : ServerState::stopped;
     }
     status.servers.push_back(std::move(entry));
   }
-  status.faults = faults();
+  status.faults = faults_.list();
   return status;
 }
 
