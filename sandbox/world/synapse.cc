@@ -100,7 +100,10 @@ void relax_limits(Json& config) {
                              {"reject_limit", 1'000'000},
                              {"concurrent", 100}};
   config["federation_rr_transactions_per_room_per_second"] = 1'000'000;
-  // As our own servers have it: who waits ten minutes learns nothing. Bare numbers are milliseconds.
+}
+
+// As our own servers have it: who waits ten minutes learns nothing. Bare numbers are milliseconds.
+void shorten_backoff(Json& config) {
   config["federation"] = {{"client_timeout", 20'000},          {"max_short_retries", 1},
                           {"max_short_retry_delay", 500},      {"max_long_retries", 1},
                           {"max_long_retry_delay", 1'000},     {"destination_min_retry_interval", 100},
@@ -135,7 +138,8 @@ Json synapse_config(const Plan& plan, const ServerPlan& server, const Folder& fo
                  {"allow_public_rooms_without_auth", true},
                  {"room_list_publication_rules", Json::array({{{"action", "allow"}}})},
                  {"user_directory", {{"enabled", true}, {"search_all_users", true}}}};
-  relax_limits(config);
+  shorten_backoff(config);
+  if (!plan.traits.real_limits) relax_limits(config);
   return config;
 }
 
