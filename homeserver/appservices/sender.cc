@@ -60,6 +60,10 @@ struct AppserviceSender::Impl : std::enable_shared_from_this<Impl> {
       lane->looked_up_to = lane->cursor.sent_up_to;
       lane->passing_up_to = now;
     }
+    {
+      const std::lock_guard lock(mutex);
+      started = true;
+    }
     wake();
     return {};
   }
@@ -69,7 +73,7 @@ struct AppserviceSender::Impl : std::enable_shared_from_this<Impl> {
       {
         const std::lock_guard lock(mutex);
         lane->woken = true;
-        if (stopped || lane->state != Lane::State::idle) continue;
+        if (!started || stopped || lane->state != Lane::State::idle) continue;
         lane->state = Lane::State::working;
       }
       post(*lane);
@@ -231,6 +235,7 @@ struct AppserviceSender::Impl : std::enable_shared_from_this<Impl> {
   // Begins the ids of this run's transactions: a database that goes back to what it was gives none of them again.
   const std::string run_name = base64url_encode(parts.random.bytes(9));
   std::mutex mutex;
+  bool started = false;  // before, no lane knows where it stands
   bool stopped = false;
   std::vector<std::unique_ptr<Lane>> lanes;
 };

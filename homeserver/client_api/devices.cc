@@ -19,7 +19,8 @@ constexpr std::size_t deleted_at_once = 1'000;
 // The specification has all but the id optional; some clients (matrix-nio) fail where a member is not there. No address
 // is kept.
 Json device_json(const storage::Device& device) {
-  Json json = {{"device_id", device.id}, {"display_name", nullptr}, {"last_seen_ip", nullptr}, {"last_seen_ts", nullptr}};
+  Json json = {
+      {"device_id", device.id}, {"display_name", nullptr}, {"last_seen_ip", nullptr}, {"last_seen_ts", nullptr}};
   if (!device.display_name.empty()) json["display_name"] = device.display_name;
   if (device.last_seen_ms > 0) json["last_seen_ts"] = device.last_seen_ms;
   return json;

@@ -31,8 +31,8 @@ std::optional<Json> assert_device(Services& services, Call& call) {
   if (id == nullptr) id = call.query_value("org.matrix.msc3202.device_id");  // before v1.17
   if (id == nullptr) return std::nullopt;
   const auto devices = services.database.accounts().devices(call.caller->user);
-  if (!devices || std::none_of(devices->begin(), devices->end(),
-                               [&](const storage::Device& device) { return device.id == *id; })) {
+  if (!devices ||
+      std::none_of(devices->begin(), devices->end(), [&](const storage::Device& device) { return device.id == *id; })) {
     return Json{{"errcode", "M_UNKNOWN_DEVICE"}, {"error", "the user has no device " + *id}};
   }
   call.caller->device = *id;

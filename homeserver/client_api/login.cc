@@ -1,10 +1,8 @@
-// GET  /login              m.login.password, m.login.token, m.login.application_service
-// POST /login              a new session for a user name and password, for a token of /login/get_token, or for a user of
-// an application service
-// POST /logout, /logout/all  ends this session, or all of the caller's
-// GET  /account/whoami     who the caller is
-// POST /account/password   a new password, after the old one
-// Client-server API, 'Login', 'Account management', 'Password management'.
+// GET  /login              m.login.password, m.login.token; with application services, theirs
+// POST /login              a new session for a user name and password, for a token of /login/get_token, or for a user
+// of an application service POST /logout, /logout/all  ends this session, or all of the caller's GET  /account/whoami
+// who the caller is POST /account/password   a new password, after the old one Client-server API, 'Login', 'Account
+// management', 'Password management'.
 #include <nlohmann/json.hpp>
 
 #include "homeserver/accounts/user_interactive_auth.h"
@@ -14,8 +12,10 @@
 
 namespace skerry::homeserver::client_api {
 
-void get_login_flows(Services&, Call, Reply reply) {
-  reply.json({{"flows", {{{"type", "m.login.password"}}, {{"type", "m.login.token"}, {"get_login_token", true}}, {{"type", "m.login.application_service"}}}}});
+void get_login_flows(Services& services, Call, Reply reply) {
+  Json flows = {{{"type", "m.login.password"}}, {{"type", "m.login.token"}, {"get_login_token", true}}};
+  if (!services.appservices.all().empty()) flows.push_back({{"type", appservice_login}});
+  reply.json({{"flows", std::move(flows)}});
 }
 
 namespace {
@@ -56,8 +56,7 @@ void login(Services& services, Call call, Reply reply) {
   if (*type == "m.login.token") return login_by_token(services, call, std::move(reply));
   if (*type == appservice_login) return login_by_appservice(services, call, std::move(reply));
   if (*type != "m.login.password") {
-    return reply.error(400,
-                       {{"errcode", "M_UNKNOWN"}, {"error", "this server knows m.login.password, m.login.token and m.login.application_service"}});
+    return reply.error(400, {{"errcode", "M_UNKNOWN"}, {"error", "GET /login tells the types that this server knows"}});
   }
   auto user = identified_user(*call.body, services.config.server_name);
   if (!user) return reply.error(user.error());

@@ -1,7 +1,6 @@
-// POST /register             makes an account, after m.login.dummy, where registration is open; for application services
-// in their namespaces
-// GET  /register/available   whether a user name is free
-// Client-server API, 'Account registration'.
+// POST /register             makes an account, after m.login.dummy, where registration is open; for application
+// services in their namespaces GET  /register/available   whether a user name is free Client-server API, 'Account
+// registration'.
 #include <nlohmann/json.hpp>
 
 #include "homeserver/accounts/user_interactive_auth.h"
@@ -65,7 +64,8 @@ void register_by_appservice(Services& services, const Call& call, Reply reply) {
   if (!user || user->localpart() != *name)
     return reply.error({ErrorCode::invalid_username, "that cannot be a user name"});
   const bool theirs = (*appservice)->has_user(*user) && services.appservices.other_owner(*user, *appservice) == nullptr;
-  if (!theirs) return reply.error({ErrorCode::exclusive, "that user name is in no namespace of the application service"});
+  if (!theirs)
+    return reply.error({ErrorCode::exclusive, "that user name is in no namespace of the application service"});
   auto inhibit_login = flag(*call.body, "inhibit_login");
   if (!inhibit_login) return reply.error(inhibit_login.error());
   if (auto made = create_passwordless_account(services, *user); !made) return reply.error(made.error());

@@ -57,9 +57,8 @@ void query_directory(Services& services, Call call, Reply reply) {
   auto alias = query_id<RoomAlias>(call, "room_alias");
   if (!alias) return reply.error(alias.error());
   auto asked = std::make_shared<Reply>(std::move(reply));
-  after_looking_for(services, *alias, [&services, alias = *alias, asked] {
-    answer_directory(services, alias, std::move(*asked));
-  });
+  after_looking_for(services, *alias,
+                    [&services, alias = *alias, asked] { answer_directory(services, alias, std::move(*asked)); });
 }
 
 void get_public_rooms(Services& services, Call call, Reply reply) {

@@ -126,11 +126,7 @@ class Parser {
         ->type_name("N");
     up->add_flag("--direct", args_.direct, "Without the gateway, and so without faults of the network");
     add_limits(up);
-    up->add_option("--appservice", args_.appservices,
-                   "Let an application service in: its registration file, of the first server or of SERVER. Again for "
-                   "more; the next times without it")
-        ->type_name("[SERVER=]FILE")
-        ->allow_extra_args(false);
+    add_appservices(up, "Again for more; the next times without it");
     command_with_json("status", "Show the servers: addresses, processes, memory, state");
     command("down", "Stop everything; the data stays");
     command("reset", "Stop everything and remove the data, the client sessions, the authority and the snapshots");
@@ -142,6 +138,14 @@ class Parser {
         ->check(CLI::IsMember({"none", "real"}))
         ->type_name("WHICH")
         ->capture_default_str();
+  }
+
+  void add_appservices(CLI::App* command, const std::string& more) {
+    command
+        ->add_option("--appservice", args_.appservices,
+                     "Let an application service in: its registration file, of the first server or of SERVER. " + more)
+        ->type_name("[SERVER=]FILE")
+        ->allow_extra_args(false);
   }
 
   void add_server_commands() {
@@ -185,7 +189,8 @@ class Parser {
 
   void add_link_modes(CLI::App& link) {
     const auto add = [&](const char* flag, LinkMode mode, const char* text) {
-      link.add_flag_callback(flag, [this, mode] { args_.link.mode = mode; }, text);
+      link.add_flag_callback(
+          flag, [this, mode] { args_.link.mode = mode; }, text);
     };
     add("--up", LinkMode::up, "Nothing is wrong any more");
     add("--down", LinkMode::down, "Reset: open ones at once, new ones on arrival");
@@ -230,7 +235,8 @@ class Parser {
     dns->add_option("server", args_.name, "As alpha.test, or alpha")->required();
     CLI::App* answer = dns->add_option_group("What is answered")->require_option(1);
     const auto add_answer = [&](const char* flag, const char* value, const char* text) {
-      answer->add_flag_callback(flag, [this, value] { args_.dns_answer = value; }, text);
+      answer->add_flag_callback(
+          flag, [this, value] { args_.dns_answer = value; }, text);
     };
     add_answer("--nxdomain", "nxdomain", "There is no such name");
     add_answer("--timeout", "timeout", "Nothing");
@@ -266,6 +272,7 @@ class Parser {
         ->allow_extra_args(false)
         ->type_name("USER,...");
     exec->add_flag("--room", args_.with_room, "A public room with all users in it");
+    add_appservices(exec, "Again for more");
     add_limits(exec);
     exec->add_flag("--keep", args_.keep, "Leave the network up, and say where it is");
     exec->add_option("COMMAND", args_.foreign_words, "Behind `--`: the program and its arguments")->required();

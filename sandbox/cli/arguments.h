@@ -22,7 +22,7 @@ struct Arguments {
   bool real_limits = false;            // supervise
   bool cheap_passwords = false;        // supervise
 
-  // up: as [SERVER=]FILE
+  // up, exec: as [SERVER=]FILE
   std::vector<std::string> appservices;
 
   std::vector<std::string> names;  // kill, start, block, unblock, freeze, thaw: servers; heal: kinds of faults

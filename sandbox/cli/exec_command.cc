@@ -10,6 +10,7 @@
 #include "sandbox/people/client_api.h"
 #include "sandbox/people/environment.h"
 #include "sandbox/people/passwords.h"
+#include "sandbox/world/appservices.h"
 #include "sandbox/world/foreground.h"
 #include "sandbox/world/interrupt.h"
 #include "sandbox/world/names.h"
@@ -47,6 +48,12 @@ Result<Cast> read_cast(const Arguments& args) {
     const auto home = std::find(known.begin(), known.end(), user->server().str());
     cast.servers = std::max(cast.servers, static_cast<std::size_t>(home - known.begin()) + 1);
     cast.users.push_back(std::move(*user));
+  }
+  for (const std::string& typed : args.appservices) {
+    auto given = parse_appservice(known, typed);
+    if (!given) return tl::make_unexpected(given.error());
+    const auto home = std::find(known.begin(), known.end(), given->server);
+    cast.servers = std::max(cast.servers, static_cast<std::size_t>(home - known.begin()) + 1);
   }
   cast.servers = args.servers.value_or(cast.servers);
   if (args.with_room && cast.users.empty()) {
@@ -148,7 +155,7 @@ int exec_command(const Arguments& args) {
   ServerTraits traits;
   traits.cheap_passwords = true;  // nobody is going to guess them
   traits.real_limits = args.limits == "real";
-  const auto sandbox = OwnSandbox::start(cast->servers, traits);
+  const auto sandbox = OwnSandbox::start(cast->servers, traits, args.appservices);
   if (!sandbox) return give_up(sandbox.error());
   const auto variables = furnish(**sandbox, cast->users, args.with_room);
   if (!variables) return give_up(variables.error());

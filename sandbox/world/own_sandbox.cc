@@ -13,7 +13,8 @@ constexpr std::size_t shown_log_lines = 5;
 
 }  // namespace
 
-Result<std::unique_ptr<OwnSandbox>> OwnSandbox::start(std::size_t servers, const ServerTraits& traits) {
+Result<std::unique_ptr<OwnSandbox>> OwnSandbox::start(std::size_t servers, const ServerTraits& traits,
+                                                      const std::vector<std::string>& appservices) {
   std::error_code error;
   const auto temporary = std::filesystem::temp_directory_path(error);
   std::string root = ((error ? std::filesystem::path("/tmp") : temporary) / "skerry-XXXXXX").string();
@@ -23,6 +24,7 @@ Result<std::unique_ptr<OwnSandbox>> OwnSandbox::start(std::size_t servers, const
   options.folder = own->folder_;
   options.servers = servers;
   options.traits = traits;
+  options.appservices = appservices;
   options.tied = true;
   auto sandbox = bring_up(options);
   if (!sandbox) return tl::make_unexpected(sandbox.error());

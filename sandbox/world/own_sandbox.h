@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sandbox/world/bring_up.h"
 #include "sandbox/world/web.h"
@@ -12,7 +13,8 @@ namespace skerry::sandbox {
 class OwnSandbox {
  public:
   // Errors: as bring_up().
-  static Result<std::unique_ptr<OwnSandbox>> start(std::size_t servers, const ServerTraits& traits = {});
+  static Result<std::unique_ptr<OwnSandbox>> start(std::size_t servers, const ServerTraits& traits = {},
+                                                   const std::vector<std::string>& appservices = {});
   ~OwnSandbox();
   OwnSandbox(const OwnSandbox&) = delete;
   OwnSandbox& operator=(const OwnSandbox&) = delete;

@@ -131,7 +131,7 @@ TEST_CASE("two application services with the same id, token or sender are refuse
   }
 }
 
-TEST_CASE("--check-config reads the registrations") {
+TEST_CASE("a check of the configuration reads the registrations") {
   Files files;
   const std::string config =
       files.add("c.toml",

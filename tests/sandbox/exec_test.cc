@@ -117,6 +117,19 @@ TEST_CASE("a program meets rate limits where that is asked for, and its users ar
   CHECK(gone(exec));
 }
 
+TEST_CASE("an application service is let in to the server that it is given for") {
+  const Exec exec;
+  const std::string file = exec.path("bridge.yaml");
+  write_file(file, "id: bridge\nurl: null\nas_token: a\nhs_token: b\nsender_localpart: bridge\nnamespaces: {}\n");
+  const Ran ran = exec.runs(note_network + "env", {"--appservice", "bravo=" + file, "--keep"});
+  INFO(ran.output);
+  REQUIRE(ran.status == 0);
+  const Answer who = Api(value(ran.output, "SKERRY_BRAVO_URL"), "a").get(std::string(v3) + "/account/whoami");
+  CHECK(who.json["user_id"] == "@bridge:bravo.test");
+  CHECK(run({skerry_program, "reset", "--dir", value(ran.output, "SKERRY_SANDBOX_DIR")}).status == 0);
+  CHECK(gone(exec));
+}
+
 TEST_CASE("a kept network stays with everybody in the room until it is reset") {
   const Exec exec;
   const Ran ran = exec.runs(note_network + "env", {"--users", "alice,bob@bravo,carol@charlie", "--room", "--keep"});

@@ -78,6 +78,7 @@ void take_back_to(const Stores& stores, int version) {
        "DROP TABLE passes; DROP TABLE reports; ALTER TABLE users DROP COLUMN deactivated; "
        "DELETE FROM meta WHERE name = 'indexed_events'"},
       {4, "ALTER TABLE stripped_invites DROP COLUMN via"},
+      {5, "DROP TABLE appservices; DROP TABLE appservice_rooms; DROP INDEX stripped_invites_position"},
   };
   SQLite::Database database(stores.folder() + "/homeserver.db", SQLite::OPEN_READWRITE);
   const int made_by = database.execAndGet("PRAGMA user_version").getInt();
