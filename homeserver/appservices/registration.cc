@@ -86,8 +86,7 @@ void read_members(Reader& reader, const YAML::Node& root, AppserviceRegistration
   if (!registration.url.empty() && !net::parse_url(registration.url))
     reader.problem(root["url"].Mark(), "url: is no http or https URL");
   reader.flag(root, "receive_ephemeral", registration.receive_ephemeral);
-  if (!root["receive_ephemeral"])  // its name before v1.13
-    reader.flag(root, "de.sorunome.msc2409.push_ephemeral", registration.receive_ephemeral);
+  reader.flag(root, "de.sorunome.msc2409.push_ephemeral", registration.receive_ephemeral_by_old_name);
   reader.flag(root, "rate_limited", registration.rate_limited);
   reader.list(root, "protocols", [&](const YAML::Node& entry) {
     if (!entry.IsScalar()) return reader.problem(entry.Mark(), "protocols: must be a list of texts");

@@ -19,7 +19,10 @@ struct AppserviceRegistration {
   std::string as_token;
   std::string hs_token;
   std::string sender_localpart;
+  // Under the name that the specification gives it since v1.13, or the one of before, by which many frameworks still
+  // ask, and under which they look for it.
   bool receive_ephemeral = false;
+  bool receive_ephemeral_by_old_name = false;
   bool rate_limited = true;
   std::vector<std::string> protocols;
   std::vector<AppserviceNamespace> users;

@@ -119,15 +119,19 @@ Result<AppserviceTransaction> AppserviceCollector::collect(storage::StreamPositi
     if (!full) transaction.up_to = found->up_to;
   }
   std::string ephemeral;
-  if (!full && appservice_.registration().receive_ephemeral) {
+  const AppserviceRegistration& wishes = appservice_.registration();
+  if (!full && (wishes.receive_ephemeral || wishes.receive_ephemeral_by_old_name)) {
     auto passing_text = passing(passing_from, transaction.up_to);
     if (!passing_text) return tl::make_unexpected(passing_text.error());
     ephemeral = std::move(*passing_text);
     transaction.passing_up_to = transaction.up_to;
   }
   transaction.passing = !ephemeral.empty();
-  transaction.body = R"({"events":[)" + events + "]" +
-                     (ephemeral.empty() ? std::string() : R"(,"ephemeral":[)" + ephemeral + "]") + "}";
+  transaction.body = R"({"events":[)" + events + "]";
+  if (transaction.passing && wishes.receive_ephemeral) transaction.body += R"(,"ephemeral":[)" + ephemeral + "]";
+  if (transaction.passing && wishes.receive_ephemeral_by_old_name)
+    transaction.body += R"(,"de.sorunome.msc2409.ephemeral":[)" + ephemeral + "]";
+  transaction.body += "}";
   return transaction;
 }
 

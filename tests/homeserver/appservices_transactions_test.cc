@@ -197,6 +197,15 @@ TEST_CASE("typing and receipts come to those who ask for them, private receipts 
   CHECK_THAT(told(), Catch::Contains("@_bridge_ghost:alpha.test"));
 }
 
+TEST_CASE("who asks for typing by the name of before gets it by the name of before") {
+  Bridged bridged("de.sorunome.msc2409.push_ephemeral: true\n");
+  GhostRoom room(bridged);
+  must(room.alice.put(room_path(room.room) + "/typing/" + encoded(room.alice.user_id), {{"typing", true}}));
+  const auto told = [&] { return Json(bridged.appservice.events("de.sorunome.msc2409.ephemeral")).dump(); };
+  eventually("the typing comes", [&] { return told().find("m.typing") != std::string::npos; });
+  CHECK(bridged.appservice.events("ephemeral").empty());
+}
+
 TEST_CASE("presence comes of the application service's users and of those they are in a room with") {
   Bridged bridged("receive_ephemeral: true\n");
   GhostRoom room(bridged);
