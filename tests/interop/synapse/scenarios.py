@@ -87,6 +87,7 @@ def edit_and_redact(world, home, guest, version):
 
 def kick_ban_and_unban(world, home, guest, version):
     alice, bob, room = members(world, home, guest, version)
+    bob.syncs()  # a first sync does not show rooms that were left before it
     alice.room("POST", room, "/kick", {"user_id": bob.id, "reason": "out"})
     bob.waits(lambda: bob_left(bob, room, "leave"), "his kick")
     refused(lambda: bob.says(room, "still here?"))
