@@ -11,6 +11,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 
+#include "net/acceptor_impl.h"
 #include "net/http_sessions_impl.h"
 #include "net/http_text_impl.h"
 #include "net/io_impl.h"
@@ -31,6 +32,7 @@ using Steady = std::chrono::steady_clock;
 
 using PlainStream = tcp::socket;
 
+constexpr int backlog = 4'096;
 constexpr std::chrono::milliseconds cancel_again_after{10};
 constexpr std::chrono::seconds linger_time{10};  // for reading what a refused peer still sends
 
@@ -323,67 +325,11 @@ class Session final : public SessionBase, public std::enable_shared_from_this<Se
   const std::string peer_;
 };
 
-// One listening socket.
-class Acceptor : public std::enable_shared_from_this<Acceptor> {
+// Makes sessions of what one listener accepts.
+class Arrivals {
  public:
-  Acceptor(asio::io_context& context, std::shared_ptr<Sessions> sessions, std::size_t listener)
-      : context_(context),
-        acceptor_(asio::make_strand(context)),
-        retry_(acceptor_.get_executor()),
-        sessions_(std::move(sessions)),
-        listener_(listener) {}
-
-  Result<void> open(const Listener& listener) {
-    const std::string place = listener.address + ":" + std::to_string(listener.port);
-    error_code error;
-    const auto address = asio::ip::make_address(listener.address, error);
-    if (error) return fail(ErrorCode::storage, "cannot listen on " + place + ": not an IP address");
-    if (listener.tls) {
-      auto made = server_context(*listener.tls);
-      if (!made) return fail(ErrorCode::storage, "cannot listen on " + place + ": " + made.error().text);
-      tls_ = std::move(*made);
-    }
-    const tcp::endpoint endpoint(address, listener.port);
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(4'096, error);
-    if (error) return fail(ErrorCode::storage, "cannot listen on " + place + ": " + error.message());
-    return {};
-  }
-
-  std::uint16_t port() const {
-    error_code error;
-    return acceptor_.local_endpoint(error).port();
-  }
-
-  void accept() {
-    acceptor_.async_accept(asio::make_strand(context_),
-                           [self = shared_from_this()](error_code error, tcp::socket socket) {
-                             if (!self->acceptor_.is_open()) return;
-                             if (error) return self->accept_later();
-                             self->take(std::move(socket));
-                             self->accept();
-                           });
-  }
-
-  void close() {
-    stop_listening(acceptor_);
-    asio::post(acceptor_.get_executor(), [self = shared_from_this()] {
-      error_code ignored;
-      self->acceptor_.close(ignored);
-      self->retry_.cancel();
-    });
-  }
-
- private:
-  // Out of descriptors, most likely: trying again at once would spin.
-  void accept_later() {
-    retry_.expires_after(std::chrono::milliseconds(100));
-    retry_.async_wait([self = shared_from_this()](error_code error) {
-      if (!error) self->accept();
-    });
-  }
+  Arrivals(std::shared_ptr<Sessions> sessions, std::size_t listener, SslContextPtr tls)
+      : tls_(std::move(tls)), sessions_(std::move(sessions)), listener_(listener) {}
 
   void take(tcp::socket socket) {
     error_code error;
@@ -402,6 +348,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     }
   }
 
+ private:
   // What counts as one address: an IPv4 address, or the 64 bits of an IPv6 one that a provider hands out.
   std::string counted_address(asio::ip::address address) const {
     if (address.is_v6() && address.to_v6().is_v4_mapped()) {
@@ -418,13 +365,19 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     if (sessions_->add(session, listener_, counted)) session->start();
   }
 
-  asio::io_context& context_;
-  tcp::acceptor acceptor_;
-  asio::steady_timer retry_;
-  SslContextPtr tls_;  // absent: plain
-  std::shared_ptr<Sessions> sessions_;
+  const SslContextPtr tls_;  // absent: plain
+  const std::shared_ptr<Sessions> sessions_;
   const std::size_t listener_;
 };
+
+// Null for a plain one.
+Result<SslContextPtr> tls_of(const Listener& listener) {
+  if (!listener.tls) return SslContextPtr();
+  auto made = server_context(*listener.tls);
+  if (made) return made;
+  return fail(ErrorCode::storage,
+              "cannot listen on " + listener.address + ":" + std::to_string(listener.port) + ": " + made.error().text);
+}
 
 class Server final : public HttpServer {
  public:
@@ -434,8 +387,12 @@ class Server final : public HttpServer {
   Result<void> open(asio::io_context& context) {
     const auto& listeners = sessions_->options.listeners;
     for (std::size_t i = 0; i < listeners.size(); ++i) {
-      auto acceptor = std::make_shared<Acceptor>(context, sessions_, i);
-      if (auto opened = acceptor->open(listeners[i]); !opened) return opened;
+      auto tls = tls_of(listeners[i]);
+      if (!tls) return tl::make_unexpected(tls.error());
+      auto arrivals = std::make_shared<Arrivals>(sessions_, i, std::move(*tls));
+      auto acceptor =
+          std::make_shared<Acceptor>(context, [arrivals](tcp::socket socket) { arrivals->take(std::move(socket)); });
+      if (auto opened = acceptor->open(listeners[i].address, listeners[i].port, backlog); !opened) return opened;
       ports_.push_back(acceptor->port());
       acceptors_.push_back(std::move(acceptor));
     }

@@ -3,23 +3,16 @@
 
 #include <mutex>
 #include <optional>
-#include <sys/socket.h>
 #include <thread>
 #include <vector>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include "net/io.h"
 
 namespace skerry::net {
-
-// From any thread, before the acceptor is closed in its own: from now on nobody connects, and the port is free.
-inline void stop_listening(boost::asio::ip::tcp::acceptor& acceptor) {
-  ::shutdown(acceptor.native_handle(), SHUT_RDWR);
-}
 
 struct Io::Impl {
   explicit Impl(int thread_count) : context(thread_count), work(boost::asio::make_work_guard(context)) {}

@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include "net/acceptor_impl.h"
 #include "net/io_impl.h"
 #include "net/relay_flow_impl.h"
 
@@ -19,6 +20,8 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
+
+constexpr int backlog = 1'024;
 
 // Closes with RST: what is under way is lost, and the peer sees a reset, not an end.
 void reset(tcp::socket& socket) {
@@ -168,85 +171,20 @@ class Link : public std::enable_shared_from_this<Link> {
   std::shared_ptr<Shared> shared_;
 };
 
-class Acceptor : public std::enable_shared_from_this<Acceptor> {
- public:
-  Acceptor(asio::io_context& context, std::shared_ptr<Shared> shared)
-      : context_(context),
-        acceptor_(asio::make_strand(context)),
-        retry_(acceptor_.get_executor()),
-        shared_(std::move(shared)) {}
-
-  Result<void> open(const std::string& listen_address, std::uint16_t listen_port, const std::string& target_address,
-                    std::uint16_t target_port) {
-    error_code error;
-    const auto address = asio::ip::make_address(listen_address, error);
-    if (!error) (void)asio::ip::make_address(target_address, error);
-    const tcp::endpoint endpoint(address, listen_port);
-    if (!error) acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(1'024, error);
-    if (error) {
-      return fail(ErrorCode::storage,
-                  "cannot relay from " + listen_address + ":" + std::to_string(listen_port) + ": " + error.message());
-    }
-    shared_->target = {target_address, target_port};
-    return {};
+void take(const std::shared_ptr<Shared>& shared, tcp::socket socket) {
+  error_code error;
+  const auto peer = socket.remote_endpoint(error);
+  if (error) return;
+  ++shared->accepted;
+  std::shared_ptr<Link> link;
+  {
+    std::scoped_lock lock(shared->mutex);
+    if (shared->closed) return reset(socket);
+    link = std::make_shared<Link>(std::move(socket), peer.address().to_string(), shared);
+    shared->links.emplace(link.get(), link);
   }
-
-  std::uint16_t port() const {
-    error_code error;
-    return acceptor_.local_endpoint(error).port();
-  }
-
-  void accept() {
-    acceptor_.async_accept(asio::make_strand(context_),
-                           [self = shared_from_this()](error_code error, tcp::socket socket) {
-                             if (!self->acceptor_.is_open()) return;
-                             if (error) return self->accept_later();
-                             self->take(std::move(socket));
-                             self->accept();
-                           });
-  }
-
-  void close() {
-    stop_listening(acceptor_);
-    asio::post(acceptor_.get_executor(), [self = shared_from_this()] {
-      error_code ignored;
-      self->acceptor_.close(ignored);
-      self->retry_.cancel();
-    });
-  }
-
- private:
-  // Out of descriptors, most likely: trying again at once would spin.
-  void accept_later() {
-    retry_.expires_after(std::chrono::milliseconds(100));
-    retry_.async_wait([self = shared_from_this()](error_code error) {
-      if (!error) self->accept();
-    });
-  }
-
-  void take(tcp::socket socket) {
-    error_code error;
-    const auto peer = socket.remote_endpoint(error);
-    if (error) return;
-    ++shared_->accepted;
-    std::shared_ptr<Link> link;
-    {
-      std::scoped_lock lock(shared_->mutex);
-      if (shared_->closed) return reset(socket);
-      link = std::make_shared<Link>(std::move(socket), peer.address().to_string(), shared_);
-      shared_->links.emplace(link.get(), link);
-    }
-    link->start();
-  }
-
-  asio::io_context& context_;
-  tcp::acceptor acceptor_;
-  asio::steady_timer retry_;
-  std::shared_ptr<Shared> shared_;
-};
+  link->start();
+}
 
 class Relay final : public TcpRelay {
  public:
@@ -296,8 +234,13 @@ Result<std::unique_ptr<TcpRelay>> TcpRelay::start(Io& io, const std::string& lis
                                                   const std::string& target_address, std::uint16_t target_port,
                                                   Policy policy) {
   auto shared = std::make_shared<Shared>(std::move(policy));
-  auto acceptor = std::make_shared<Acceptor>(io.impl().context, shared);
-  if (auto opened = acceptor->open(listen_address, listen_port, target_address, target_port); !opened) {
+  error_code error;
+  (void)asio::ip::make_address(target_address, error);
+  if (error) return fail(ErrorCode::storage, "cannot relay to " + target_address + ": not an IP address");
+  shared->target = {target_address, target_port};
+  auto acceptor =
+      std::make_shared<Acceptor>(io.impl().context, [shared](tcp::socket socket) { take(shared, std::move(socket)); });
+  if (auto opened = acceptor->open(listen_address, listen_port, backlog); !opened) {
     return tl::make_unexpected(opened.error());
   }
   acceptor->accept();
