@@ -10,6 +10,7 @@
 #include "net/http_server.h"
 #include "net/worker_pool.h"
 #include "tests/net/loopback.h"
+#include "tests/support/processes.h"
 
 using namespace skerry;
 using namespace skerry::net;
@@ -153,6 +154,7 @@ TEST_CASE("stopping waits for requests under way but neither for idle connection
   RawSocket busy(server->port(0)), idle(server->port(0));
   busy.write(simple_get);
   Responder responder = handed.get_future().get();
+  REQUIRE(test::eventually([&] { return server->connections() == 2; }));  // one that is not accepted yet is reset
   std::thread stopping([&] { server->stop(30s); });
   CHECK(idle.read_to_end().empty());
   busy.write(simple_get);  // comes after the stop began
