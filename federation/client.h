@@ -11,16 +11,12 @@
 #include "core/ids.h"
 #include "core/json.h"
 #include "core/result.h"
+#include "federation/backoff.h"
 #include "federation/discovery.h"
 #include "net/http_client.h"
 #include "net/runtime.h"
 
 namespace skerry::federation {
-
-struct BackoffOptions {
-  std::chrono::milliseconds first{1'000};
-  std::chrono::milliseconds max{600'000};
-};
 
 struct FederationRequest {
   ServerName destination;

@@ -11,7 +11,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "federation/backoff.h"
 #include "homeserver/accounts/registration_nonces.h"
 #include "homeserver/accounts/user_interactive_auth.h"
 #include "homeserver/client_api/sessions.h"
@@ -66,8 +65,11 @@ federation::DiscoveryOptions discovery_options(const Config& config) {
   return options;
 }
 
-federation::BackoffOptions backoff_options(const Config& config) {
-  return {config.federation.backoff_first, config.federation.backoff_max};
+// `steering` may be null.
+federation::BackoffOptions backoff_options(const Config& config, Steering* steering) {
+  federation::BackoffOptions options{config.federation.backoff_first, config.federation.backoff_max};
+  if (steering != nullptr) options.other_max_ms = [steering] { return steering->backoff_max_ms(); };
+  return options;
 }
 
 Result<std::vector<net::Listener>> listeners_of(const Config& config) {
@@ -164,11 +166,10 @@ Server::Impl::Impl(Config given, Appservices read, std::unique_ptr<storage::Data
       http_client(io, resolver, client_options(config)),
       appservice_http(io, resolver, appservice_options(config)),
       discovery(http_client, resolver, clock, discovery_options(config)),
-      federation(http_client, discovery, clock, config.server_name, key, backoff_options(config)),
-      keys(federation, database->federation(), clock, local, config.server_name, key,
-           config.federation.notaries),
+      federation(http_client, discovery, clock, config.server_name, key, backoff_options(config, steering.get())),
+      keys(federation, database->federation(), clock, local, config.server_name, key, config.federation.notaries),
       outbox(federation, database->federation(), io, local, clock, config.server_name,
-             backoff_options(config)),
+             backoff_options(config, steering.get())),
       accounts(database->accounts(), clock, net::system_random(), config.server_name, config.passwords),
       user_interactive_auth(accounts, clock, net::system_random(), config.server_name),
       media({config.server_name, config.data_folder + "/media", config.media, database->media(), federation,
@@ -206,7 +207,7 @@ Server::Impl::Impl(Config given, Appservices read, std::unique_ptr<storage::Data
       appservice_client(appservice_http, clock),
       appservice_queries(appservices, appservice_client, *database),
       appservice_sender({appservices, appservice_client, *database, typing, presence, io, local, clock,
-                         net::system_random(), backoff_options(config)}),
+                         net::system_random(), backoff_options(config, steering.get())}),
       metrics(config.metrics.address.empty() ? nullptr : std::make_unique<Metrics>()),
       services{config,
                clock,
@@ -245,7 +246,6 @@ Server::Impl::Impl(Config given, Appservices read, std::unique_ptr<storage::Data
     appservice_sender.wake();
   });
   notifier.advance_to(database->stream().current());
-  if (steering) federation::bound_backoff([this] { return steering->backoff_max_ms(); });
 }
 
 // Their own users are there before anybody can ask for them.
@@ -337,7 +337,6 @@ void Server::Impl::stop(std::chrono::milliseconds grace) {
     pipeline.reset();
     turns.stop();
     io.stop();  // after this no callback touches a store
-    federation::bound_backoff({});
     database.reset();
   });
 }
@@ -362,9 +361,8 @@ Result<std::unique_ptr<Server>> Server::start(Config config, const std::string& 
     if (!opened) return tl::make_unexpected(opened.error());
     steering = std::move(*opened);
   }
-  std::unique_ptr<Server> server(
-      new Server(std::make_unique<Impl>(std::move(config), std::move(*appservices), std::move(*database),
-                                        std::move(*key), std::move(steering))));
+  std::unique_ptr<Server> server(new Server(std::make_unique<Impl>(
+      std::move(config), std::move(*appservices), std::move(*database), std::move(*key), std::move(steering))));
   if (auto begun = server->impl_->begin_appservices(); !begun) return tl::make_unexpected(begun.error());
   if (auto listening = server->impl_->listen(std::move(*listeners)); !listening) {
     return tl::make_unexpected(listening.error());

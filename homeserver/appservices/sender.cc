@@ -185,9 +185,8 @@ struct AppserviceSender::Impl : std::enable_shared_from_this<Impl> {
   void rest(Lane& lane, const std::string& why) {
     // Ephemeral data alone is not insisted on: by then there may be newer.
     if (lane.transaction && lane.transaction->events.empty()) lane.transaction.reset();
-    const std::int64_t most_ms = std::min(parts.backoff.max, longest_rest).count();
     lane.backoff_ms =
-        std::clamp<std::int64_t>(lane.backoff_ms * 2, std::min(parts.backoff.first.count(), most_ms), most_ms);
+        std::min<std::int64_t>(federation::next_backoff_ms(parts.backoff, lane.backoff_ms), longest_rest.count());
     {
       const std::lock_guard lock(mutex);
       if (stopped) return;

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "federation/client.h"
+#include "federation/backoff.h"
 #include "homeserver/appservices/client.h"
 #include "homeserver/sync/presence.h"
 #include "homeserver/sync/typing.h"

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t put_off_ms = 600'000;
-constexpr federation::BackoffOptions backoff{std::chrono::milliseconds(500), std::chrono::milliseconds(20'000)};
+const federation::BackoffOptions backoff{std::chrono::milliseconds(500), std::chrono::milliseconds(20'000)};
 
 class RecordedDatabase : public storage::Database {
  public:
