@@ -85,6 +85,7 @@ inline constexpr std::size_t push_response_bytes = 65'536;
 
 // Accounts.
 inline constexpr std::size_t password_bytes = 512;
+inline constexpr std::size_t offered_tokens = 10;  // of a device: made by refreshing, and not used yet
 inline constexpr std::size_t display_name_bytes = 256;
 
 }  // namespace skerry::limits

@@ -19,6 +19,7 @@ enum class ErrorCode {
   not_found,                  // the thing named does not exist, or the caller may not know that it does
   missing_token,              // no access token
   unknown_token,              // an access token that means nobody
+  expired_token,              // an access token whose time is over, and whose session goes on
   user_in_use,                // registration: the name is taken
   invalid_username,           // registration: not a user id this server accepts
   exclusive,                  // inside a namespace reserved for an application service

@@ -307,6 +307,11 @@ void read_top(Section& top, const std::filesystem::path& folder, Config& config)
     section.get("open", config.registration.open);
     section.get("shared_secret", config.registration.shared_secret);
   });
+  top.get_table("sessions", [&](Section& section) {
+    auto seconds = std::chrono::duration_cast<std::chrono::seconds>(config.sessions.access_token_lifetime).count();
+    section.get_number("access_token_seconds", seconds, 1, 31'536'000);
+    config.sessions.access_token_lifetime = std::chrono::seconds(seconds);
+  });
   top.get_table("appservices", [&](Section& section) {
     section.get_list("registrations", config.appservice_registrations,
                      [](const std::string&) { return std::string(); });

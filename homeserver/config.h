@@ -60,6 +60,10 @@ struct Config {
     std::string shared_secret;  // empty: /_synapse/admin/v1/register is off
   } registration;
 
+  struct Sessions {
+    std::chrono::milliseconds access_token_lifetime{300'000};  // of tokens that can be refreshed; others do not expire
+  } sessions;
+
   std::vector<std::string> appservice_registrations;  // files
 
   struct Passwords {

@@ -21,6 +21,7 @@ MatrixError matrix_error(ErrorCode code) {
     case ErrorCode::missing_token:
       return {401, "M_MISSING_TOKEN"};
     case ErrorCode::unknown_token:
+    case ErrorCode::expired_token:
       return {401, "M_UNKNOWN_TOKEN"};
     case ErrorCode::user_in_use:
       return {400, "M_USER_IN_USE"};
@@ -77,8 +78,10 @@ MatrixError matrix_error(ErrorCode code) {
 std::string matrix_error_body(const Error& error) {
   const bool ours = error.code == ErrorCode::storage || error.code == ErrorCode::internal;
   // What went wrong in here is for the log, not for whoever asks.
-  return dump({{"errcode", matrix_error(error.code).errcode},
-               {"error", ours ? "this server could not do that; its log says why" : error.text}});
+  Json body = {{"errcode", matrix_error(error.code).errcode},
+               {"error", ours ? "this server could not do that; its log says why" : error.text}};
+  if (error.code == ErrorCode::expired_token) body["soft_logout"] = true;  // Client-server API, 'Soft logout'
+  return dump(body);
 }
 
 }  // namespace skerry::homeserver

@@ -38,6 +38,7 @@ const std::vector<Route> table = {
     {"POST", "/_synapse/admin/v1/register", register_with_shared_secret, anyone, outbound, json},
     {"GET", "/_matrix/client/v3/login", get_login_flows, anyone, local, none},
     {"POST", "/_matrix/client/v3/login", login, anyone, outbound, json},
+    {"POST", "/_matrix/client/v3/refresh", refresh, anyone, local, json, later},
     {"POST", "/_matrix/client/v3/logout", logout, user, local, none},
     {"POST", "/_matrix/client/v3/logout/all", logout_all, user, local, none},
     {"GET", "/_matrix/client/v3/account/whoami", whoami, user, local, none},

@@ -23,10 +23,19 @@ struct Profile {
   std::string fields_json = "{}";
 };
 
+// What a device proves itself with. Tokens are stored as hashes, which the caller makes (SHA-256).
+struct Tokens {
+  std::string access_hash;
+  std::optional<std::int64_t> expires_ms = std::nullopt;   // of the access token; absent: it does not expire
+  std::optional<std::string> refresh_hash = std::nullopt;  // absent: there is no refresh token
+};
+
 struct TokenOwner {
   UserId user;
   std::string device;
   bool admin = false;
+  std::optional<std::int64_t> expires_ms = std::nullopt;
+  bool offered = false;  // see offer_tokens()
 };
 
 struct AccountDataEntry {
@@ -61,12 +70,17 @@ class AccountStore {
   virtual Result<std::optional<std::string>> password_hash(const UserId& user) = 0;
   virtual Result<void> set_password_hash(const UserId& user, const std::string& password_hash) = 0;
 
-  // Tokens are stored as hashes; `token_hash` is made by the caller (SHA-256).
-  // Creates the device or gives an existing one a new token; its old tokens end, its name stays.
-  virtual Result<void> put_device(const UserId& user, const Device& device, const std::string& token_hash) = 0;
+  // Creates the device or gives an existing one new tokens; its old tokens end, its name stays.
+  virtual Result<void> put_device(const UserId& user, const Device& device, const Tokens& tokens) = 0;
   // Creates a device without a token, which an application service acts with; one that is there stays as it is.
   virtual Result<void> add_device(const UserId& user, const Device& device) = 0;
-  virtual Result<std::optional<TokenOwner>> token_owner(const std::string& token_hash) = 0;
+  virtual Result<std::optional<TokenOwner>> token_owner(const std::string& access_hash) = 0;
+  // Gives the device of this refresh token further tokens. They end none before they are accepted, so that whoever did
+  // not get the answer can ask again; of a device, the newest limits::offered_tokens are kept. If the refresh token was
+  // itself offered, it is accepted first. Absent, and nothing is changed: there is no such refresh token.
+  virtual Result<std::optional<TokenOwner>> offer_tokens(const std::string& refresh_hash, const Tokens& tokens) = 0;
+  // The device uses what it was offered: all its other tokens end. False: they have ended themselves.
+  virtual Result<bool> accept_tokens(const std::string& access_hash) = 0;
   virtual Result<std::vector<Device>> devices(const UserId& user) = 0;
   virtual Result<void> set_device_name(const UserId& user, const std::string& device,
                                        const std::string& name) = 0;                      // not_found

@@ -3,6 +3,7 @@
 #include <array>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/crypto.h"
 #include "core/limits.h"
@@ -13,6 +14,7 @@ namespace skerry::homeserver {
 namespace {
 
 constexpr std::string_view token_prefix = "skt_";
+constexpr std::string_view refresh_token_prefix = "skr_";
 constexpr std::size_t token_bytes = 32;
 constexpr std::size_t token_text_bytes_at_most = 256;
 constexpr std::size_t device_id_bytes = 255;
@@ -40,32 +42,56 @@ std::string hash_of_token(const std::string& token) {
 // removal begins a new generation, and entries of older reads are not taken.
 class TokenCache {
  public:
-  std::optional<Caller> find(const std::string& token_hash, std::uint64_t& generation) {
+  struct Entry {
+    Caller caller;
+    std::optional<std::int64_t> expires_ms;
+  };
+
+  std::optional<Entry> find(const std::string& token_hash, std::uint64_t& generation) {
     std::scoped_lock lock(mutex_);
     generation = generation_;
-    const auto found = callers_.find(token_hash);
-    if (found == callers_.end()) return std::nullopt;
+    const auto found = entries_.find(token_hash);
+    if (found == entries_.end()) return std::nullopt;
     return found->second;
   }
 
-  void add(const std::string& token_hash, const Caller& caller, std::uint64_t generation) {
+  void add(const std::string& token_hash, const Entry& entry, std::uint64_t generation) {
     std::scoped_lock lock(mutex_);
     if (generation != generation_) return;
-    if (callers_.size() >= cached_tokens) callers_.erase(callers_.begin());
-    callers_.emplace(token_hash, caller);
+    if (entries_.size() >= cached_tokens) make_room();
+    entries_.emplace(token_hash, entry);
+    hashes_[entry.caller.user].insert(token_hash);
   }
 
   // All of a user's tokens: whoever comes with one that still holds is read from the store again.
   void forget(const UserId& user) {
     std::scoped_lock lock(mutex_);
     ++generation_;
-    std::erase_if(callers_, [&](const auto& entry) { return entry.second.user == user; });
+    const auto found = hashes_.find(user);
+    if (found == hashes_.end()) return;
+    for (const std::string& hash : found->second) entries_.erase(hash);
+    hashes_.erase(found);
   }
 
  private:
+  void make_room() {
+    const auto any = entries_.begin();
+    const auto of_user = hashes_.find(any->second.caller.user);
+    of_user->second.erase(any->first);
+    if (of_user->second.empty()) hashes_.erase(of_user);
+    entries_.erase(any);
+  }
+
   std::mutex mutex_;
   std::uint64_t generation_ = 0;
-  std::unordered_map<std::string, Caller> callers_;
+  std::unordered_map<std::string, Entry> entries_;
+  std::unordered_map<UserId, std::unordered_set<std::string>> hashes_;  // of the entries
+};
+
+// New tokens, and what is stored of them.
+struct MadeTokens {
+  Session session;
+  storage::Tokens stored;
 };
 
 }  // namespace
@@ -75,6 +101,7 @@ struct Accounts::Impl {
   net::Clock& clock;
   net::Random& random;
   const ServerName us;
+  const std::chrono::milliseconds access_token_lifetime;
   PasswordHasher hasher;
   TokenCache cache;
   std::array<std::mutex, 16> locks;  // by hash of the user
@@ -85,11 +112,35 @@ struct Accounts::Impl {
     std::call_once(decoy_made, [this] { decoy = hasher.hash(base64_encode(random.bytes(16))).value_or(""); });
     return decoy;
   }
+
+  std::string new_token(std::string_view prefix) {
+    return std::string(prefix) + base64url_encode(random.bytes(token_bytes));
+  }
+
+  MadeTokens new_tokens(bool refreshable) {
+    MadeTokens made;
+    made.session.access_token = new_token(token_prefix);
+    made.stored.access_hash = hash_of_token(made.session.access_token);
+    if (!refreshable) return made;
+    made.session.refresh = Session::Refresh{new_token(refresh_token_prefix), access_token_lifetime};
+    made.stored.refresh_hash = hash_of_token(made.session.refresh->token);
+    made.stored.expires_ms = clock.now_ms() + access_token_lifetime.count();
+    return made;
+  }
 };
 
 Accounts::Accounts(storage::AccountStore& store, net::Clock& clock, net::Random& random, ServerName us,
-                   Config::Passwords passwords)
-    : impl_(new Impl{store, clock, random, std::move(us), PasswordHasher(passwords), {}, {}, {}, {}}) {}
+                   Config::Passwords passwords, Config::Sessions sessions)
+    : impl_(new Impl{store,
+                     clock,
+                     random,
+                     std::move(us),
+                     sessions.access_token_lifetime,
+                     PasswordHasher(passwords),
+                     {},
+                     {},
+                     {},
+                     {}}) {}
 
 Accounts::~Accounts() = default;
 
@@ -144,40 +195,65 @@ Result<void> Accounts::set_password(const UserId& user, const std::string& passw
   return impl_->store.set_password_hash(user, *hash);
 }
 
-Result<Session> Accounts::open_session(const UserId& user, const std::optional<std::string>& device,
-                                       const std::string& device_name) {
-  Session session;
-  session.user = user;
-  session.device = device ? *device : random_letters(impl_->random, 10, 'A');
-  if (session.device.empty() || session.device.size() > device_id_bytes) {
+Result<Session> Accounts::open_session(const UserId& user, const NewSession& wanted) {
+  MadeTokens made = impl_->new_tokens(wanted.refreshable);
+  made.session.user = user;
+  made.session.device = wanted.device ? *wanted.device : random_letters(impl_->random, 10, 'A');
+  if (made.session.device.empty() || made.session.device.size() > device_id_bytes) {
     return fail(ErrorCode::invalid_param, "a device id has 1 to 255 bytes");
   }
-  if (device_name.size() > device_name_bytes) {
+  if (wanted.device_name.size() > device_name_bytes) {
     return fail(ErrorCode::invalid_param, "the device's name is longer than 255 bytes");
   }
-  session.access_token = std::string(token_prefix) + base64url_encode(impl_->random.bytes(token_bytes));
-  storage::Device stored{session.device, device_name, impl_->clock.now_ms()};
-  auto put = impl_->store.put_device(user, stored, hash_of_token(session.access_token));
+  const storage::Device device{made.session.device, wanted.device_name, impl_->clock.now_ms()};
+  auto put = impl_->store.put_device(user, device, made.stored);
   impl_->cache.forget(user);
   if (!put) return tl::make_unexpected(put.error());
-  return session;
+  return std::move(made.session);
+}
+
+Result<Session> Accounts::refresh_session(const std::string& refresh_token) {
+  const auto unknown = [] { return fail(ErrorCode::unknown_token, "this refresh token is not known, or was used"); };
+  if (refresh_token.size() > token_text_bytes_at_most) return unknown();
+  MadeTokens made = impl_->new_tokens(true);
+  auto owner = impl_->store.offer_tokens(hash_of_token(refresh_token), made.stored);
+  if (!owner) return tl::make_unexpected(owner.error());
+  if (!*owner) return unknown();
+  if ((*owner)->offered) impl_->cache.forget((*owner)->user);  // the tokens before them ended
+  made.session.user = std::move((*owner)->user);
+  made.session.device = std::move((*owner)->device);
+  return std::move(made.session);
 }
 
 Result<Caller> Accounts::authenticate(const std::string& access_token) {
-  if (access_token.empty() || access_token.size() > token_text_bytes_at_most) {
-    return fail(ErrorCode::unknown_token, "this access token is not known");
-  }
+  const auto unknown = [] { return fail(ErrorCode::unknown_token, "this access token is not known"); };
+  if (access_token.empty() || access_token.size() > token_text_bytes_at_most) return unknown();
   const std::string hash = hash_of_token(access_token);
+  const auto unless_expired = [this](TokenCache::Entry entry) -> Result<Caller> {
+    if (entry.expires_ms && *entry.expires_ms <= impl_->clock.now_ms())
+      return fail(ErrorCode::expired_token, "this access token's time is over");
+    return std::move(entry.caller);
+  };
   std::uint64_t generation = 0;
-  if (auto cached = impl_->cache.find(hash, generation)) return *cached;
+  if (auto cached = impl_->cache.find(hash, generation)) return unless_expired(std::move(*cached));
   auto owner = impl_->store.token_owner(hash);
   if (!owner) return tl::make_unexpected(owner.error());
-  if (!*owner) return fail(ErrorCode::unknown_token, "this access token is not known");
-  Caller caller;
-  caller.user = (*owner)->user;
-  caller.device = (*owner)->device;
-  caller.admin = (*owner)->admin;
-  impl_->cache.add(hash, caller, generation);
+  if (!*owner) return unknown();
+  TokenCache::Entry entry;
+  entry.caller.user = (*owner)->user;
+  entry.caller.device = (*owner)->device;
+  entry.caller.admin = (*owner)->admin;
+  entry.expires_ms = (*owner)->expires_ms;
+  auto caller = unless_expired(entry);
+  if (!caller) return caller;
+  if (!(*owner)->offered) {
+    impl_->cache.add(hash, entry, generation);
+    return caller;
+  }
+  auto there = impl_->store.accept_tokens(hash);
+  impl_->cache.forget(caller->user);  // the tokens before these ended
+  if (!there) return tl::make_unexpected(there.error());
+  if (!*there) return unknown();
   return caller;
 }
 

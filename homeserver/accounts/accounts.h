@@ -30,13 +30,26 @@ struct Session {
   UserId user;
   std::string device;
   std::string access_token;
+  // For clients that can refresh: absent, the access token does not expire.
+  struct Refresh {
+    std::string token;
+    std::chrono::milliseconds expires_in;  // of the access token
+  };
+  std::optional<Refresh> refresh;
+};
+
+// What a client wants of a new session.
+struct NewSession {
+  std::optional<std::string> device;  // absent: a new one
+  std::string device_name;            // of a new one
+  bool refreshable = false;
 };
 
 // Thread-safe. Hashing passwords blocks; at most Passwords::at_once at a time, the rest wait: not on the `local` pool.
 class Accounts {
  public:
   Accounts(storage::AccountStore& store, net::Clock& clock, net::Random& random, ServerName us,
-           Config::Passwords passwords);
+           Config::Passwords passwords, Config::Sessions sessions);
   ~Accounts();
 
   // Whether a new user may have this name. Errors: user_in_use, invalid_username.
@@ -55,10 +68,12 @@ class Accounts {
   Result<void> check_password(const UserId& user, const std::string& password);
   Result<void> set_password(const UserId& user, const std::string& password);
 
-  // A new access token for a device: a new one, or one of the user's, whose old tokens then end. Errors: invalid_param.
-  Result<Session> open_session(const UserId& user, const std::optional<std::string>& device,
-                               const std::string& device_name);
-  Result<Caller> authenticate(const std::string& access_token);  // unknown_token
+  // New tokens for a device: a new one, or one of the user's, whose old tokens then end. Errors: invalid_param.
+  Result<Session> open_session(const UserId& user, const NewSession& wanted);
+  // Further tokens for the device that a refresh token is of. The old ones end when one of these is used, not before: a
+  // lost answer locks nobody out. Errors: unknown_token.
+  Result<Session> refresh_session(const std::string& refresh_token);
+  Result<Caller> authenticate(const std::string& access_token);  // unknown_token, expired_token
   Result<void> close_session(const Caller& caller);
   // Removes these devices; those that are not there are no error.
   Result<void> close_sessions(const UserId& user, const std::vector<std::string>& devices);

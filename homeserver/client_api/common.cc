@@ -26,6 +26,13 @@ Result<std::string> required_string(const Json& body, std::string_view key) {
   return **member;
 }
 
+Result<bool> flag(const Json& body, std::string_view key, bool when_absent) {
+  const Json* member = find_member(body, key);
+  if (member == nullptr || member->is_null()) return when_absent;
+  if (!member->is_boolean()) return fail(ErrorCode::bad_json, std::string(key) + " must be true or false");
+  return member->get<bool>();
+}
+
 Result<std::optional<std::int64_t>> query_number(const Call& call, std::string_view name) {
   const std::string* text = call.query_value(name);
   if (text == nullptr) return std::nullopt;

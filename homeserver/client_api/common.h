@@ -27,6 +27,8 @@ Result<void> own_user(const Call& call, std::size_t n);
 // A string member of the body: absent is nothing. Errors: bad_json when it is there and no string.
 Result<std::optional<std::string>> optional_string(const Json& body, std::string_view key);
 Result<std::string> required_string(const Json& body, std::string_view key);  // also missing_param
+// Errors: bad_json when it is there and neither true nor false.
+Result<bool> flag(const Json& body, std::string_view key, bool when_absent = false);
 // Errors: invalid_param when the query has it and it is no whole number, or below 0.
 Result<std::optional<std::int64_t>> query_number(const Call& call, std::string_view name);
 

@@ -48,6 +48,7 @@ void get_filter(Services&, Call, Reply);
 // login.cc
 void get_login_flows(Services&, Call, Reply);
 void login(Services&, Call, Reply);
+void refresh(Services&, Call, Reply);
 void logout(Services&, Call, Reply);
 void logout_all(Services&, Call, Reply);
 void whoami(Services&, Call, Reply);

@@ -1,8 +1,12 @@
 // GET  /login              m.login.password, m.login.token; with application services, theirs
-// POST /login              a new session for a user name and password, for a token of /login/get_token, or for a user
-// of an application service POST /logout, /logout/all  ends this session, or all of the caller's GET  /account/whoami
-// who the caller is POST /account/password   a new password, after the old one Client-server API, 'Login', 'Account
-// management', 'Password management'.
+// POST /login              a new session for a user name and password, for a token of /login/get_token, or for a user of
+// an application service
+// POST /refresh            the next tokens of a session, for its refresh token
+// POST /logout, /logout/all  ends this session, or all of the caller's
+// GET  /account/whoami     who the caller is
+// POST /account/password   a new password, after the old one
+//
+// Client-server API, 'Login', 'Refreshing access tokens', 'Account management', 'Password management'.
 #include <nlohmann/json.hpp>
 
 #include "homeserver/accounts/user_interactive_auth.h"
@@ -20,7 +24,7 @@ void get_login_flows(Services& services, Call, Reply reply) {
 
 namespace {
 
-void login_by_token(Services& services, const Call& call, Reply reply) {
+void login_by_token(Services& services, const Call& call, const NewSession& wanted, Reply reply) {
   auto token = required_string(*call.body, "token");
   if (!token) return reply.error(token.error());
   if (auto wait =
@@ -33,11 +37,11 @@ void login_by_token(Services& services, const Call& call, Reply reply) {
     log_refusal(services, call, "refused a login");
     return reply.error(user.error());
   }
-  answer_with_session(services, *user, *call.body, std::move(reply));
+  answer_with_session(services, *user, wanted, std::move(reply));
 }
 
 // Application service API, 'Server admin style permissions'.
-void login_by_appservice(Services& services, const Call& call, Reply reply) {
+void login_by_appservice(Services& services, const Call& call, const NewSession& wanted, Reply reply) {
   auto appservice = calling_appservice(services, call);
   if (!appservice) return reply.error(appservice.error());
   auto user = identified_user(*call.body, services.config.server_name);
@@ -45,7 +49,7 @@ void login_by_appservice(Services& services, const Call& call, Reply reply) {
   if (!(*appservice)->has_user(*user))
     return reply.error({ErrorCode::exclusive, "that user is in no namespace of this application service"});
   if (auto there = is_active(services, *user); !there) return reply.error(there.error());
-  answer_with_session(services, *user, *call.body, std::move(reply));
+  answer_with_session(services, *user, wanted, std::move(reply));
 }
 
 }  // namespace
@@ -53,8 +57,10 @@ void login_by_appservice(Services& services, const Call& call, Reply reply) {
 void login(Services& services, Call call, Reply reply) {
   auto type = required_string(*call.body, "type");
   if (!type) return reply.error(type.error());
-  if (*type == "m.login.token") return login_by_token(services, call, std::move(reply));
-  if (*type == appservice_login) return login_by_appservice(services, call, std::move(reply));
+  auto wanted = wanted_session(*call.body);
+  if (!wanted) return reply.error(wanted.error());
+  if (*type == "m.login.token") return login_by_token(services, call, *wanted, std::move(reply));
+  if (*type == appservice_login) return login_by_appservice(services, call, *wanted, std::move(reply));
   if (*type != "m.login.password") {
     return reply.error(400, {{"errcode", "M_UNKNOWN"}, {"error", "GET /login tells the types that this server knows"}});
   }
@@ -70,7 +76,17 @@ void login(Services& services, Call call, Reply reply) {
     log_refusal(services, call, "refused a login");
     return reply.error(good.error());
   }
-  answer_with_session(services, *user, *call.body, std::move(reply));
+  answer_with_session(services, *user, *wanted, std::move(reply));
+}
+
+void refresh(Services& services, Call call, Reply reply) {
+  auto token = required_string(*call.body, "refresh_token");
+  if (!token) return reply.error(token.error());
+  auto session = services.accounts.refresh_session(*token);
+  if (!session) return reply.error(session.error());
+  Json answer = Json::object();
+  add_tokens(answer, *session);
+  reply.json(answer);
 }
 
 void logout(Services& services, Call call, Reply reply) {
@@ -109,15 +125,12 @@ void change_password(Services& services, Call call, Reply reply) {
   auto password = required_string(*call.body, "new_password");
   if (!password) return reply.error(password.error());
   if (auto good = Accounts::check_new_password(*password); !good) return reply.error(good.error());
-  bool logs_out = true;
-  if (const Json* flag = find_member(*call.body, "logout_devices")) {
-    if (!flag->is_boolean()) return reply.error({ErrorCode::bad_json, "logout_devices must be true or false"});
-    logs_out = flag->get<bool>();
-  }
+  auto logs_out = flag(*call.body, "logout_devices", true);
+  if (!logs_out) return reply.error(logs_out.error());
   if (!proves_password(services, call, "password", reply)) return;
   const Caller& caller = *call.caller;
   if (auto set = services.accounts.set_password(caller.user, *password); !set) return reply.error(set.error());
-  if (logs_out) {
+  if (*logs_out) {
     if (auto closed = close_other_sessions(services, caller); !closed) return reply.error(closed.error());
   }
   reply.json(nothing());

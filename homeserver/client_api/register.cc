@@ -12,18 +12,12 @@ namespace skerry::homeserver::client_api {
 
 namespace {
 
-Result<bool> flag(const Json& body, std::string_view key) {
-  const Json* member = find_member(body, key);
-  if (member == nullptr) return false;
-  if (!member->is_boolean()) return fail(ErrorCode::bad_json, std::string(key) + " must be true or false");
-  return member->get<bool>();
-}
-
-// The name and password wanted: checked before authentication, as 'POST /register' demands of the name.
+// What is wanted: checked before authentication, as 'POST /register' demands of the name.
 struct Wanted {
   std::string localpart;
   std::optional<std::string> password;
   bool inhibit_login = false;
+  NewSession session;
 };
 
 Result<Wanted> wanted_account(Services& services, const Json& body) {
@@ -41,6 +35,9 @@ Result<Wanted> wanted_account(Services& services, const Json& body) {
   auto inhibit_login = flag(body, "inhibit_login");
   if (!inhibit_login) return tl::make_unexpected(inhibit_login.error());
   wanted.inhibit_login = *inhibit_login;
+  auto session = wanted_session(body);
+  if (!session) return tl::make_unexpected(session.error());
+  wanted.session = std::move(*session);
   return wanted;
 }
 
@@ -68,9 +65,11 @@ void register_by_appservice(Services& services, const Call& call, Reply reply) {
     return reply.error({ErrorCode::exclusive, "that user name is in no namespace of the application service"});
   auto inhibit_login = flag(*call.body, "inhibit_login");
   if (!inhibit_login) return reply.error(inhibit_login.error());
+  auto wanted = wanted_session(*call.body);
+  if (!wanted) return reply.error(wanted.error());
   if (auto made = create_passwordless_account(services, *user); !made) return reply.error(made.error());
   if (*inhibit_login) return reply.json({{"user_id", user->str()}});
-  answer_with_session(services, *user, *call.body, std::move(reply));
+  answer_with_session(services, *user, *wanted, std::move(reply));
 }
 
 }  // namespace
@@ -95,7 +94,7 @@ void register_account(Services& services, Call call, Reply reply) {
   auto user = create_account(services, wanted->localpart, *wanted->password, false);
   if (!user) return reply.error(user.error());
   if (wanted->inhibit_login) return reply.json({{"user_id", user->str()}});
-  answer_with_session(services, *user, *call.body, std::move(reply));
+  answer_with_session(services, *user, wanted->session, std::move(reply));
 }
 
 void username_available(Services& services, Call call, Reply reply) {

@@ -35,13 +35,6 @@ struct Criteria {
   std::vector<std::string> group_by;  // room_id, sender
 };
 
-Result<bool> flag_of(const Json& object, const char* key) {
-  const Json* flag = find_member(object, key);
-  if (flag == nullptr) return false;
-  if (!flag->is_boolean()) return fail(ErrorCode::bad_json, std::string(key) + " must be true or false");
-  return flag->get<bool>();
-}
-
 Result<std::size_t> count_of(const Json& object, const char* key, std::size_t otherwise) {
   const Json* number = find_member(object, key);
   if (number == nullptr) return otherwise;
@@ -91,7 +84,7 @@ Result<void> read_context(const Json& category, Criteria& criteria) {
   if (!before) return tl::make_unexpected(before.error());
   auto after = count_of(*context, "after_limit", criteria.after);
   if (!after) return tl::make_unexpected(after.error());
-  auto profiles = flag_of(*context, "include_profile");
+  auto profiles = flag(*context, "include_profile");
   if (!profiles) return tl::make_unexpected(profiles.error());
   criteria.before = *before;
   criteria.after = *after;
@@ -131,7 +124,7 @@ Result<Criteria> parse_criteria(const Json& category) {
   if (*order && **order != "rank" && **order != "recent")
     return fail(ErrorCode::invalid_param, "order_by: rank or recent");
   criteria.text.by_rank = order->value_or("rank") == "rank";
-  auto state = flag_of(category, "include_state");
+  auto state = flag(category, "include_state");
   if (!state) return tl::make_unexpected(state.error());
   criteria.with_state = *state;
   if (auto read = read_context(category, criteria); !read) return tl::make_unexpected(read.error());

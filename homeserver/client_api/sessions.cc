@@ -62,15 +62,28 @@ Result<void> create_passwordless_account(Services& services, const UserId& user)
   return store_push_rules(services, user);
 }
 
-void answer_with_session(Services& services, const UserId& user, const Json& body, Reply reply) {
+Result<NewSession> wanted_session(const Json& body) {
   auto device = optional_string(body, "device_id");
-  if (!device) return reply.error(device.error());
+  if (!device) return tl::make_unexpected(device.error());
   auto name = optional_string(body, "initial_device_display_name");
-  if (!name) return reply.error(name.error());
-  auto session = services.accounts.open_session(user, *device, name->value_or(""));
+  if (!name) return tl::make_unexpected(name.error());
+  auto refreshable = flag(body, "refresh_token");
+  if (!refreshable) return tl::make_unexpected(refreshable.error());
+  return NewSession{std::move(*device), name->value_or(""), *refreshable};
+}
+
+void add_tokens(Json& answer, const Session& session) {
+  answer["access_token"] = session.access_token;
+  if (!session.refresh) return;
+  answer["refresh_token"] = session.refresh->token;
+  answer["expires_in_ms"] = session.refresh->expires_in.count();
+}
+
+void answer_with_session(Services& services, const UserId& user, const NewSession& wanted, Reply reply) {
+  auto session = services.accounts.open_session(user, wanted);
   if (!session) return reply.error(session.error());
-  Json answer = {
-      {"user_id", session->user.str()}, {"access_token", session->access_token}, {"device_id", session->device}};
+  Json answer = {{"user_id", session->user.str()}, {"device_id", session->device}};
+  add_tokens(answer, *session);
   if (!services.config.public_client_url.empty()) {
     answer["well_known"] = {{"m.homeserver", {{"base_url", services.config.public_client_url}}}};
   }

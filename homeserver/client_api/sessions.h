@@ -23,8 +23,12 @@ Result<UserId> create_account(Services& services, const std::string& localpart, 
 // The same without a password, for application services: whatever the namespaces. Errors: user_in_use.
 Result<void> create_passwordless_account(Services& services, const UserId& user);
 
-// Opens a session for `body`'s device_id and initial_device_display_name, and answers with it.
-void answer_with_session(Services& services, const UserId& user, const Json& body, Reply reply);
+// What `body` says of the session to open: device_id, initial_device_display_name, refresh_token. Errors: bad_json.
+Result<NewSession> wanted_session(const Json& body);
+// access_token, and for clients that can refresh refresh_token and expires_in_ms.
+void add_tokens(Json& answer, const Session& session);
+// Opens the session, and answers with it.
+void answer_with_session(Services& services, const UserId& user, const NewSession& wanted, Reply reply);
 
 // User-interactive authentication by password of the caller. False when it was answered: refused, or too often.
 bool proves_password(Services& services, const Call& call, const std::string& operation, Reply& reply);

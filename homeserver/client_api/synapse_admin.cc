@@ -28,10 +28,9 @@ Result<SharedSecretRequest> parse(const Json& body) {
     if (!text) return tl::make_unexpected(text.error());
     *target = std::move(*text);
   }
-  if (const Json* admin = find_member(body, "admin")) {
-    if (!admin->is_boolean()) return fail(ErrorCode::bad_json, "admin must be true or false");
-    request.admin = admin->get<bool>();
-  }
+  auto admin = flag(body, "admin");
+  if (!admin) return tl::make_unexpected(admin.error());
+  request.admin = *admin;
   const std::string with_nul = request.name + request.password;
   if (with_nul.find('\0') != std::string::npos) return fail(ErrorCode::invalid_param, "NUL in name or password");
   return request;
@@ -74,7 +73,7 @@ void register_with_shared_secret(Services& services, Call call, Reply reply) {
   }
   auto user = create_account(services, request->name, request->password, request->admin);
   if (!user) return reply.error(user.error());
-  auto session = services.accounts.open_session(*user, std::nullopt, "");
+  auto session = services.accounts.open_session(*user, {});
   if (!session) return reply.error(session.error());
   reply.json({{"user_id", user->str()},
               {"access_token", session->access_token},

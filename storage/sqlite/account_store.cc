@@ -1,8 +1,63 @@
 #include "storage/sqlite/account_store.h"
 
+#include "core/limits.h"
 #include "storage/sqlite/room_store.h"
 
 namespace skerry::storage {
+
+namespace {
+
+TokenOwner owner_in(const Query& query) {
+  TokenOwner owner{stored_id<UserId>(query.text(0)), query.text(1), query.integer(2) != 0, std::nullopt,
+                   query.integer(4) != 0};
+  if (!query.is_null(3)) owner.expires_ms = query.integer(3);
+  return owner;
+}
+
+std::optional<TokenOwner> owner_of_access(Connection& connection, const std::string& hash) {
+  Query query(connection,
+              "SELECT user, device, admin, expires_ms, offered FROM tokens JOIN users USING(user) WHERE hash = ? AND "
+              "deactivated = 0",
+              hash);
+  return query.next() ? std::optional(owner_in(query)) : std::nullopt;
+}
+
+std::optional<TokenOwner> owner_of_refresh(Connection& connection, const std::string& hash) {
+  Query query(connection,
+              "SELECT user, device, admin, expires_ms, offered FROM tokens JOIN users USING(user) WHERE refresh_hash = "
+              "? AND deactivated = 0",
+              hash);
+  return query.next() ? std::optional(owner_in(query)) : std::nullopt;
+}
+
+void insert_tokens(Connection& connection, const TokenOwner& owner, const Tokens& tokens, std::int64_t offered) {
+  Query(connection,
+        "INSERT INTO tokens(hash, user, device, expires_ms, refresh_hash, offered) VALUES(?, ?, ?, ?, ?, ?)",
+        tokens.access_hash, owner.user.str(), owner.device, tokens.expires_ms, tokens.refresh_hash, offered)
+      .run();
+}
+
+// The only tokens of their device from now on.
+void accept(Connection& connection, const TokenOwner& owner, const std::string& access_hash) {
+  Query(connection, "DELETE FROM tokens WHERE user = ? AND device = ? AND hash <> ?", owner.user.str(), owner.device,
+        access_hash)
+      .run();
+  Query(connection, "UPDATE tokens SET offered = 0 WHERE hash = ?", access_hash).run();
+}
+
+std::string access_hash_beside(Connection& connection, const std::string& refresh_hash) {
+  Query query(connection, "SELECT hash FROM tokens WHERE refresh_hash = ?", refresh_hash);
+  return query.next() ? query.text(0) : std::string();
+}
+
+std::int64_t newest_offer(Connection& connection, const TokenOwner& owner) {
+  Query query(connection, "SELECT max(offered) FROM tokens WHERE user = ? AND device = ?", owner.user.str(),
+              owner.device);
+  query.next();
+  return query.integer(0);
+}
+
+}  // namespace
 
 Result<void> SqliteAccountStore::create_user(const UserId& user, const std::string& password_hash, std::int64_t now_ms,
                                              bool admin) {
@@ -37,7 +92,7 @@ Result<void> SqliteAccountStore::set_password_hash(const UserId& user, const std
   });
 }
 
-Result<void> SqliteAccountStore::put_device(const UserId& user, const Device& device, const std::string& token_hash) {
+Result<void> SqliteAccountStore::put_device(const UserId& user, const Device& device, const Tokens& tokens) {
   return writer_.write([=](Connection& connection) -> Result<void> {
     // An existing device keeps its name ('POST /login': initial_device_display_name).
     Query(connection,
@@ -46,7 +101,7 @@ Result<void> SqliteAccountStore::put_device(const UserId& user, const Device& de
           user.str(), device.id, device.display_name, device.last_seen_ms)
         .run();
     Query(connection, "DELETE FROM tokens WHERE user = ? AND device = ?", user.str(), device.id).run();
-    Query(connection, "INSERT INTO tokens VALUES(?, ?, ?)", token_hash, user.str(), device.id).run();
+    insert_tokens(connection, {user, device.id}, tokens, 0);
     return {};
   });
 }
@@ -60,14 +115,45 @@ Result<void> SqliteAccountStore::add_device(const UserId& user, const Device& de
   });
 }
 
-Result<std::optional<TokenOwner>> SqliteAccountStore::token_owner(const std::string& token_hash) {
+Result<std::optional<TokenOwner>> SqliteAccountStore::token_owner(const std::string& access_hash) {
   return readers_.read([&](Connection& connection) -> Result<std::optional<TokenOwner>> {
-    Query query(connection,
-                "SELECT user, device, admin FROM tokens JOIN users USING(user) WHERE hash = ? AND deactivated = 0",
-                token_hash);
-    if (!query.next()) return std::nullopt;
-    return TokenOwner{stored_id<UserId>(query.text(0)), query.text(1), query.integer(2) != 0};
+    return owner_of_access(connection, access_hash);
   });
+}
+
+Result<std::optional<TokenOwner>> SqliteAccountStore::offer_tokens(const std::string& refresh_hash,
+                                                                   const Tokens& tokens) {
+  // Guesses cost a read, not a turn of the writer.
+  auto known = readers_.read(
+      [&](Connection& connection) -> Result<bool> { return owner_of_refresh(connection, refresh_hash).has_value(); });
+  if (!known) return tl::make_unexpected(known.error());
+  if (!*known) return std::nullopt;
+  auto owner = std::make_shared<std::optional<TokenOwner>>();
+  auto offered = writer_.write([=](Connection& connection) -> Result<void> {
+    *owner = owner_of_refresh(connection, refresh_hash);
+    if (!*owner) return {};
+    if ((*owner)->offered) accept(connection, **owner, access_hash_beside(connection, refresh_hash));
+    const std::int64_t offer = newest_offer(connection, **owner) + 1;
+    insert_tokens(connection, **owner, tokens, offer);
+    Query(connection, "DELETE FROM tokens WHERE user = ? AND device = ? AND offered BETWEEN 1 AND ?",
+          (*owner)->user.str(), (*owner)->device, offer - static_cast<std::int64_t>(limits::offered_tokens))
+        .run();
+    return {};
+  });
+  if (!offered) return tl::make_unexpected(offered.error());
+  return std::move(*owner);
+}
+
+Result<bool> SqliteAccountStore::accept_tokens(const std::string& access_hash) {
+  auto there = std::make_shared<bool>(false);
+  auto accepted = writer_.write([=](Connection& connection) -> Result<void> {
+    const auto owner = owner_of_access(connection, access_hash);
+    *there = owner.has_value();
+    if (owner && owner->offered) accept(connection, *owner, access_hash);
+    return {};
+  });
+  if (!accepted) return tl::make_unexpected(accepted.error());
+  return *there;
 }
 
 Result<std::vector<Device>> SqliteAccountStore::devices(const UserId& user) {

@@ -16,9 +16,11 @@ class SqliteAccountStore final : public AccountStore {
   Result<bool> user_exists(const UserId& user) override;
   Result<std::optional<std::string>> password_hash(const UserId& user) override;
   Result<void> set_password_hash(const UserId& user, const std::string& password_hash) override;
-  Result<void> put_device(const UserId& user, const Device& device, const std::string& token_hash) override;
+  Result<void> put_device(const UserId& user, const Device& device, const Tokens& tokens) override;
   Result<void> add_device(const UserId& user, const Device& device) override;
-  Result<std::optional<TokenOwner>> token_owner(const std::string& token_hash) override;
+  Result<std::optional<TokenOwner>> token_owner(const std::string& access_hash) override;
+  Result<std::optional<TokenOwner>> offer_tokens(const std::string& refresh_hash, const Tokens& tokens) override;
+  Result<bool> accept_tokens(const std::string& access_hash) override;
   Result<std::vector<Device>> devices(const UserId& user) override;
   Result<void> set_device_name(const UserId& user, const std::string& device, const std::string& name) override;
   Result<void> remove_device(const UserId& user, const std::string& device) override;

@@ -192,6 +192,13 @@ CREATE TABLE appservices(
 CREATE TABLE appservice_rooms(
   id TEXT NOT NULL, network TEXT NOT NULL, room TEXT NOT NULL, PRIMARY KEY(id, network, room)) WITHOUT ROWID;
 CREATE INDEX stripped_invites_position ON stripped_invites(position);
+)sql",
+    // Access tokens that expire, and a refresh token beside each of those.
+    R"sql(
+ALTER TABLE tokens ADD COLUMN expires_ms INTEGER;                 -- NULL: never
+ALTER TABLE tokens ADD COLUMN refresh_hash TEXT;                  -- NULL: none
+ALTER TABLE tokens ADD COLUMN offered INTEGER NOT NULL DEFAULT 0; -- not used yet: the later, the higher; 0: in use
+CREATE UNIQUE INDEX tokens_refresh ON tokens(refresh_hash) WHERE refresh_hash IS NOT NULL;
 )sql"};
 
 // The version of the tables, 0 in a new file. Errors: storage (made by a newer program, or by another).

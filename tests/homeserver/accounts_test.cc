@@ -103,7 +103,7 @@ TEST_CASE("a session of user-interactive auth ends with time and is for one oper
   const TemporaryFolder folder;
   auto database = storage::open_sqlite(folder.path(), us);
   REQUIRE(database);
-  Accounts accounts((*database)->accounts(), clock, net::system_random(), us, cheap());
+  Accounts accounts((*database)->accounts(), clock, net::system_random(), us, cheap(), {});
   UserInteractiveAuth auth(accounts, clock, net::system_random(), us);
   const auto open = [&] { return auth.check_dummy("register", Json::object())->at("session").get<std::string>(); };
   const auto with = [](const std::string& session) {
@@ -141,10 +141,10 @@ TEST_CASE("tokens are looked up again once a session was closed") {
   const TemporaryFolder folder;
   auto database = storage::open_sqlite(folder.path(), us);
   REQUIRE(database);
-  Accounts accounts((*database)->accounts(), clock, net::system_random(), us, cheap());
+  Accounts accounts((*database)->accounts(), clock, net::system_random(), us, cheap(), {});
   REQUIRE(accounts.register_user("alice", "x", true));
-  auto first = accounts.open_session(alice, std::nullopt, "");
-  auto second = accounts.open_session(alice, std::nullopt, "");
+  auto first = accounts.open_session(alice, {});
+  auto second = accounts.open_session(alice, {});
   REQUIRE(first);
   REQUIRE(second);
   auto caller = accounts.authenticate(first->access_token);
@@ -157,8 +157,40 @@ TEST_CASE("tokens are looked up again once a session was closed") {
   CHECK(accounts.authenticate(second->access_token));
   REQUIRE(accounts.close_all_sessions(alice));
   CHECK_FALSE(accounts.authenticate(second->access_token));
-  CHECK(accounts.open_session(alice, "", "").error().code == ErrorCode::invalid_param);
-  CHECK(accounts.open_session(alice, std::string(300, 'x'), "").error().code == ErrorCode::invalid_param);
+  CHECK(accounts.open_session(alice, {"", ""}).error().code == ErrorCode::invalid_param);
+  CHECK(accounts.open_session(alice, {std::string(300, 'x'), ""}).error().code == ErrorCode::invalid_param);
+}
+
+TEST_CASE("an access token holds for its lifetime by the clock and then its session waits for a refresh") {
+  TestClock clock;
+  const TemporaryFolder folder;
+  auto database = storage::open_sqlite(folder.path(), us);
+  REQUIRE(database);
+  Accounts accounts((*database)->accounts(), clock, net::system_random(), us, cheap(), {std::chrono::minutes(1)});
+  REQUIRE(accounts.register_user("alice", "x", false));
+  auto lasting = accounts.open_session(alice, {});
+  auto session = accounts.open_session(alice, {"PHONE", "", true});
+  REQUIRE(lasting);
+  REQUIRE(session);
+  CHECK_FALSE(lasting->refresh);
+  REQUIRE(session->refresh);
+  CHECK(session->refresh->expires_in == std::chrono::minutes(1));
+  CHECK(accounts.authenticate(lasting->access_token));
+  clock.now += 59'999;
+  CHECK(accounts.authenticate(session->access_token)->device == "PHONE");  // kept in memory from here on
+  clock.now += 1;
+  CHECK(accounts.authenticate(session->access_token).error().code == ErrorCode::expired_token);
+  clock.now += 365 * 86'400'000LL;
+  CHECK(accounts.authenticate(session->access_token).error().code == ErrorCode::expired_token);
+  auto next = accounts.refresh_session(session->refresh->token);
+  REQUIRE(next);
+  CHECK(next->user == alice);
+  CHECK(next->device == "PHONE");
+  clock.now += 60'000;
+  // Not looked at before it expired, so it was not used either: the refresh token before it is good.
+  CHECK(accounts.authenticate(next->access_token).error().code == ErrorCode::expired_token);
+  CHECK(accounts.refresh_session(session->refresh->token));
+  CHECK(accounts.authenticate(lasting->access_token));
 }
 
 TEST_CASE("a rotated signing key is another and the old one is kept to be published") {

@@ -39,6 +39,7 @@ TEST_CASE("the sample is the file of the sources and a good configuration of all
   auto plain = read(folder, good);
   REQUIRE(plain);
   CHECK(sample->registration.open == plain->registration.open);
+  CHECK(sample->sessions.access_token_lifetime == plain->sessions.access_token_lifetime);
   CHECK(sample->log_level == plain->log_level);
   CHECK(sample->passwords.memory_bytes == plain->passwords.memory_bytes);
   CHECK(sample->passwords.passes == plain->passwords.passes);
@@ -74,13 +75,16 @@ TEST_CASE("every key of the sample is taken") {
 
 TEST_CASE("values are taken with their units") {
   const TemporaryFolder folder;
-  auto config = read(folder, good +
-                                 "[passwords]\nmemory_mib = 7\n[federation]\nbackoff_first_ms = 20\n"
-                                 "backoff_max_ms = 500\nallowed_private_ranges = [\"127.0.0.0/8\"]\n"
-                                 "ca_files = [\"ca.pem\"]\nnotaries = [\"n.test\"]\n"
-                                 "[discovery]\nresolver = [\"127.0.0.53:53\", \"[::1]:5353\"]\nhttps_port = 8443\n");
+  auto config = read(
+      folder,
+      good +
+          "[passwords]\nmemory_mib = 7\n[sessions]\naccess_token_seconds = 60\n[federation]\nbackoff_first_ms = 20\n"
+          "backoff_max_ms = 500\nallowed_private_ranges = [\"127.0.0.0/8\"]\n"
+          "ca_files = [\"ca.pem\"]\nnotaries = [\"n.test\"]\n"
+          "[discovery]\nresolver = [\"127.0.0.53:53\", \"[::1]:5353\"]\nhttps_port = 8443\n");
   REQUIRE(config);
   CHECK(config->passwords.memory_bytes == 7 * 1'048'576);
+  CHECK(config->sessions.access_token_lifetime.count() == 60'000);
   CHECK(config->federation.backoff_first.count() == 20);
   CHECK(config->federation.backoff_max.count() == 500);
   CHECK(config->federation.ca_files.at(0) == folder.path() + "/ca.pem");

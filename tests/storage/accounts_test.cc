@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "core/limits.h"
 #include "tests/storage/stores.h"
 
 namespace skerry::test {
@@ -34,9 +35,9 @@ TEST_CASE("a device has one token at a time and goes with it") {
   stores.open();
   auto& accounts = stores.accounts();
   REQUIRE(accounts.create_user(alice, "hash", 5, true));
-  REQUIRE(accounts.put_device(alice, {"PHONE", "my phone", 1}, "t1"));
-  REQUIRE(accounts.put_device(alice, {"LAPTOP", "", 2}, "t2"));
-  REQUIRE(accounts.put_device(alice, {"PHONE", "another name", 3}, "t3"));
+  REQUIRE(accounts.put_device(alice, {"PHONE", "my phone", 1}, {"t1"}));
+  REQUIRE(accounts.put_device(alice, {"LAPTOP", "", 2}, {"t2"}));
+  REQUIRE(accounts.put_device(alice, {"PHONE", "another name", 3}, {"t3"}));
   CHECK_FALSE(accounts.token_owner("t1").value());
   const auto owner = accounts.token_owner("t3").value();
   REQUIRE(owner);
@@ -57,6 +58,105 @@ TEST_CASE("a device has one token at a time and goes with it") {
   REQUIRE(accounts.remove_all_devices(alice));
   CHECK_FALSE(accounts.token_owner("t2").value());
   CHECK(accounts.devices(alice)->empty());
+}
+
+TEST_CASE("offered tokens end no others before one of them is accepted") {
+  Stores stores;
+  stores.open();
+  auto& accounts = stores.accounts();
+  REQUIRE(accounts.create_user(alice, "hash", 5, true));
+  REQUIRE(accounts.put_device(alice, {"PHONE", "", 1}, {"a1", 100, "r1"}));
+  REQUIRE(accounts.put_device(alice, {"LAPTOP", "", 1}, {"a"}));
+  CHECK_FALSE(accounts.offer_tokens("r", {"a2", 200, "r2"}).value());
+  CHECK_FALSE(accounts.offer_tokens("a1", {"a2", 200, "r2"}).value());
+  for (const auto& [access, refresh] : {std::pair{"a2", "r2"}, std::pair{"a3", "r3"}}) {
+    const auto owner = accounts.offer_tokens("r1", {access, 200, refresh}).value();
+    REQUIRE(owner);
+    CHECK(owner->user == alice);
+    CHECK(owner->device == "PHONE");
+    CHECK_FALSE(owner->offered);  // r1 is in use
+  }
+  stores.reopen();
+  auto& again = stores.accounts();
+  CHECK(again.token_owner("a1").value()->expires_ms == 100);
+  CHECK_FALSE(again.token_owner("a1").value()->offered);
+  CHECK(again.token_owner("a2").value()->offered);
+  CHECK(again.accept_tokens("a3").value());
+  CHECK(again.accept_tokens("a3").value());
+  CHECK_FALSE(again.accept_tokens("a2").value());
+  CHECK_FALSE(again.token_owner("a1").value());
+  CHECK_FALSE(again.token_owner("a2").value());
+  CHECK_FALSE(again.token_owner("a3").value()->offered);
+  CHECK_FALSE(again.offer_tokens("r1", {"a4", 300, "r4"}).value());
+  CHECK_FALSE(again.offer_tokens("r2", {"a4", 300, "r4"}).value());
+  CHECK(again.token_owner("a").value()->device == "LAPTOP");
+}
+
+TEST_CASE("an offered refresh token is accepted by its use") {
+  Stores stores;
+  stores.open();
+  auto& accounts = stores.accounts();
+  REQUIRE(accounts.create_user(alice, "hash", 5, true));
+  REQUIRE(accounts.put_device(alice, {"PHONE", "", 1}, {"a1", 100, "r1"}));
+  REQUIRE(accounts.offer_tokens("r1", {"a2", 200, "r2"}).value());
+  REQUIRE(accounts.offer_tokens("r2", {"a3", 300, "r3"}).value());
+  CHECK_FALSE(accounts.token_owner("a1").value());
+  CHECK_FALSE(accounts.token_owner("a2").value()->offered);
+  CHECK(accounts.token_owner("a3").value()->offered);
+  CHECK_FALSE(accounts.offer_tokens("r1", {"a4", 400, "r4"}).value());
+}
+
+TEST_CASE("of the tokens a device was offered the newest are kept") {
+  Stores stores;
+  stores.open();
+  auto& accounts = stores.accounts();
+  REQUIRE(accounts.create_user(alice, "hash", 5, true));
+  REQUIRE(accounts.put_device(alice, {"PHONE", "", 1}, {"a", 100, "r"}));
+  const auto last = limits::offered_tokens + 1;
+  for (std::size_t i = 1; i <= last; ++i) {
+    REQUIRE(accounts.offer_tokens("r", {"a" + std::to_string(i), 200, "r" + std::to_string(i)}).value());
+  }
+  CHECK(accounts.token_owner("a").value());
+  CHECK_FALSE(accounts.token_owner("a1").value());
+  CHECK(accounts.token_owner("a2").value());
+  CHECK(accounts.token_owner("a" + std::to_string(last)).value());
+}
+
+TEST_CASE("refresh tokens end with their device and their user") {
+  Stores stores;
+  stores.open();
+  auto& accounts = stores.accounts();
+  REQUIRE(accounts.create_user(alice, "hash", 5, true));
+  const auto refreshes = [&] { return accounts.offer_tokens("r", {"a2", 200, "r2"}).value().has_value(); };
+  const auto log_in = [&] { REQUIRE(accounts.put_device(alice, {"PHONE", "", 1}, {"a", 100, "r"})); };
+  log_in();
+  CHECK(refreshes());
+  REQUIRE(accounts.remove_device(alice, "PHONE"));
+  CHECK_FALSE(refreshes());
+  log_in();
+  REQUIRE(accounts.remove_all_devices(alice));
+  CHECK_FALSE(refreshes());
+  log_in();
+  REQUIRE(accounts.put_device(alice, {"PHONE", "", 1}, {"other"}));
+  CHECK_FALSE(refreshes());
+  log_in();
+  REQUIRE(accounts.deactivate(alice));
+  CHECK_FALSE(refreshes());
+}
+
+TEST_CASE("the tokens of an older database do not expire") {
+  Stores stores;
+  stores.open();
+  REQUIRE(stores.accounts().create_user(alice, "hash", 5, true));
+  REQUIRE(stores.accounts().put_device(alice, {"PHONE", "", 1}, {"token"}));
+  stores.close();
+  take_back_to(stores, 5);
+  stores.open();
+  const auto owner = stores.accounts().token_owner("token").value();
+  REQUIRE(owner);
+  CHECK(owner->device == "PHONE");
+  CHECK_FALSE(owner->expires_ms);
+  CHECK_FALSE(owner->offered);
 }
 
 TEST_CASE("a user has a profile from the start") {

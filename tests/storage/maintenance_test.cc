@@ -38,7 +38,7 @@ void fill(Stores& stores) {
   const auto position = commit(stores.rooms(), std::move(message));
   REQUIRE(position);
   REQUIRE(stores.accounts().create_user(alice, "hash", 1, false));
-  REQUIRE(stores.accounts().put_device(alice, {"PHONE", "", 1}, "token"));
+  REQUIRE(stores.accounts().put_device(alice, {"PHONE", "", 1}, {"token"}));
   REQUIRE(stores.stream().put_receipt({room.id(), alice, "m.read", "", id, 1, 0}));
   REQUIRE(save_cursor(stores, server("bravo.test"), *position));
   stores.close();

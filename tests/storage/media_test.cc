@@ -60,7 +60,7 @@ TEST_CASE("a deactivated account leaves its name and nothing else") {
   stores.open();
   auto& accounts = stores.accounts();
   REQUIRE(accounts.create_user(alice, "hash", 1, true));
-  REQUIRE(accounts.put_device(alice, {"PHONE", "phone", 1}, "token"));
+  REQUIRE(accounts.put_device(alice, {"PHONE", "phone", 1}, {"token"}));
   REQUIRE(accounts.set_profile(alice, {"Alice", "", "{}"}));
   REQUIRE(accounts.put_pass(storage::PassKind::openid, alice, "pass", 100, 1));
   REQUIRE(accounts.deactivate(alice));

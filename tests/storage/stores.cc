@@ -79,6 +79,9 @@ void take_back_to(const Stores& stores, int version) {
        "DELETE FROM meta WHERE name = 'indexed_events'"},
       {4, "ALTER TABLE stripped_invites DROP COLUMN via"},
       {5, "DROP TABLE appservices; DROP TABLE appservice_rooms; DROP INDEX stripped_invites_position"},
+      {6,
+       "DROP INDEX tokens_refresh; ALTER TABLE tokens DROP COLUMN expires_ms; "
+       "ALTER TABLE tokens DROP COLUMN refresh_hash; ALTER TABLE tokens DROP COLUMN offered"},
   };
   SQLite::Database database(stores.folder() + "/homeserver.db", SQLite::OPEN_READWRITE);
   const int made_by = database.execAndGet("PRAGMA user_version").getInt();

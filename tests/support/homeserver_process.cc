@@ -100,7 +100,7 @@ int ChildProcess::wait() {
   return status_;
 }
 
-HomeserverProcess::HomeserverProcess(HomeserverOptions options) {
+HomeserverProcess::HomeserverProcess(HomeserverOptions options) : steering_file_(options.steering_file) {
   write_file(config_file(), config_text(options));
   start();
 }
@@ -109,8 +109,9 @@ void HomeserverProcess::start() {
   const std::string listeners = folder() + "/data/listeners.json";
   std::error_code ignored;
   std::filesystem::remove(listeners, ignored);
-  process_ = std::make_unique<ChildProcess>(std::vector<std::string>{homeserver_program(), "--config", config_file()},
-                                            log_file());
+  std::vector<std::string> arguments{homeserver_program(), "--config", config_file()};
+  if (!steering_file_.empty()) arguments.insert(arguments.end(), {"--steering", steering_file_});
+  process_ = std::make_unique<ChildProcess>(arguments, log_file());
   const auto deadline = Steady::now() + start_time;
   while (!std::filesystem::exists(listeners)) {
     if (!process_->running() || Steady::now() > deadline) {

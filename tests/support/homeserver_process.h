@@ -49,6 +49,7 @@ struct HomeserverOptions {
   std::string top;  // further top-level keys
   std::string
       tables;  // further tables: "[federation]\n...", "[[listeners]]\n..." (the first listener is plain, for both APIs)
+  std::string steering_file;  // made by Steering::create(); empty: none
 };
 
 class HomeserverProcess {
@@ -70,6 +71,7 @@ class HomeserverProcess {
 
  private:
   TemporaryFolder folder_;
+  const std::string steering_file_;
   std::vector<std::uint16_t> ports_;
   std::unique_ptr<ChildProcess> process_;
 };
