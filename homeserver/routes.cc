@@ -104,6 +104,7 @@ const std::vector<Route> table = {
     {"GET", "/_matrix/client/v1/room_summary/{roomIdOrAlias}", get_room_summary, user, outbound, none},
     {"GET", "/_matrix/client/v1/rooms/{roomId}/hierarchy", client_api::get_hierarchy, user, outbound, none},
     {"POST", "/_matrix/client/v3/user_directory/search", search_user_directory, user, outbound, json},
+    {"GET", "/_matrix/client/v1/mutual_rooms", get_mutual_rooms, user, local, none},
 
     // -- rooms: reading and writing
     {"GET", "/_matrix/client/v3/sync", client_api::sync, user, local, none},

@@ -79,6 +79,9 @@ void get_messages(Services&, Call, Reply);
 void get_event(Services&, Call, Reply);
 void get_context(Services&, Call, Reply);
 
+// mutual_rooms.cc
+void get_mutual_rooms(Services&, Call, Reply);
+
 // notifications.cc
 void get_notifications(Services&, Call, Reply);
 

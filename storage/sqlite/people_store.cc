@@ -33,6 +33,30 @@ Result<std::vector<UserId>> SqlitePeopleStore::sharing_a_room(const UserId& user
   });
 }
 
+Result<MutualRooms> SqlitePeopleStore::mutual_rooms(const UserId& user, const UserId& other, std::int64_t from,
+                                                    std::size_t limit) {
+  return readers_.read([&](Connection& connection) -> Result<MutualRooms> {
+    MutualRooms mutual;
+    Query query(
+        connection,
+        "SELECT rooms.nid, rooms.room_id FROM memberships AS own CROSS JOIN memberships AS theirs ON theirs.room "
+        "= own.room AND theirs.user = ?2 CROSS JOIN rooms ON rooms.nid = own.room WHERE own.user = ?1 AND "
+        "own.membership = 'join' AND theirs.membership = 'join' ORDER BY own.room",
+        user.str(), other.str());
+    while (query.next()) {
+      ++mutual.count;
+      const std::int64_t room = query.integer(0);
+      if (room < from || mutual.next) continue;
+      if (mutual.rooms.size() == limit) {
+        mutual.next = room;
+      } else {
+        mutual.rooms.push_back(stored_id<RoomId>(query.text(1)));
+      }
+    }
+    return mutual;
+  });
+}
+
 Result<std::vector<Person>> SqlitePeopleStore::search(const UserId& seeker, const std::string& term,
                                                       std::size_t limit) {
   return readers_.read([&](Connection& connection) -> Result<std::vector<Person>> {

@@ -1,5 +1,6 @@
 // Who is in rooms with whom.
 #include <algorithm>
+#include <deque>
 
 #include <catch2/catch.hpp>
 
@@ -48,6 +49,40 @@ TEST_CASE("people are near who are joined to the same room, whatever server is t
   CHECK(texts(people.servers_near(alice)) == Texts{"bravo.test"});
   CHECK(texts(people.sharing_a_room(carol, {alice, dave})) == Texts{"@alice:alpha.test"});
   CHECK(texts(people.local_users_near({dave})).empty());
+}
+
+TEST_CASE("mutual rooms are those that both are joined to and come in pages") {
+  Stores stores;
+  stores.open();
+  const UserId alice = user("@alice:alpha.test");
+  const UserId bob = user("@bob:bravo.test");
+  std::deque<LiveRoom> rooms;
+  Texts ids;
+  for (int i = 0; i < 5; ++i) {
+    LiveRoom& room = rooms.emplace_back(stores, "12", user("@maker" + std::to_string(i) + ":alpha.test"));
+    room.found();
+    room.join(alice);
+    if (i > 0) room.join(bob);  // not in the first
+    if (i > 0) ids.push_back(room.id().str());
+  }
+  rooms.back().member(bob, bob, "leave");
+  ids.pop_back();
+  auto& people = stores.people();
+  const auto first = people.mutual_rooms(alice, bob, 0, 2);
+  REQUIRE(first);
+  CHECK(first->count == 3);
+  REQUIRE(first->next);
+  const auto second = people.mutual_rooms(alice, bob, *first->next, 2);
+  REQUIRE(second);
+  CHECK(second->count == 3);
+  CHECK_FALSE(second->next);
+  Texts found;
+  for (const auto& page : {*first, *second}) {
+    for (const RoomId& room : page.rooms) found.push_back(room.str());
+  }
+  CHECK(found == ids);
+  CHECK(people.mutual_rooms(bob, alice, 0, 10)->rooms.size() == 3);
+  CHECK(people.mutual_rooms(alice, user("@nobody:bravo.test"), 0, 10)->count == 0);
 }
 
 }  // namespace skerry::test
