@@ -20,6 +20,8 @@ enum class ErrorCode {
   missing_token,              // no access token
   unknown_token,              // an access token that means nobody
   expired_token,              // an access token whose time is over, and whose session goes on
+  user_locked,                // the caller's account is locked by an administrator
+  user_suspended,             // the caller's account may not do this while it is suspended by an administrator
   user_in_use,                // registration: the name is taken
   invalid_username,           // registration: not a user id this server accepts
   exclusive,                  // inside a namespace reserved for an application service

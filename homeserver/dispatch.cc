@@ -170,6 +170,14 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
     if (appservice == nullptr && route.access == Access::appservice)
       return fail(ErrorCode::forbidden, "this is for application services");
     call.caller = std::move(*caller);
+    return may_go_on(route, call.caller->standing);
+  }
+
+  static Result<void> may_go_on(const Route& route, const storage::Standing& standing) {
+    if (standing.locked && route.barred != Barred::nobody)
+      return fail(ErrorCode::user_locked, "this account is locked");
+    if (standing.suspended && route.barred == Barred::suspended)
+      return fail(ErrorCode::user_suspended, "this account is suspended, and may not do that");
     return {};
   }
 

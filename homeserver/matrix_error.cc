@@ -23,6 +23,10 @@ MatrixError matrix_error(ErrorCode code) {
     case ErrorCode::unknown_token:
     case ErrorCode::expired_token:
       return {401, "M_UNKNOWN_TOKEN"};
+    case ErrorCode::user_locked:
+      return {401, "M_USER_LOCKED"};
+    case ErrorCode::user_suspended:
+      return {403, "M_USER_SUSPENDED"};
     case ErrorCode::user_in_use:
       return {400, "M_USER_IN_USE"};
     case ErrorCode::invalid_username:
@@ -80,7 +84,8 @@ std::string matrix_error_body(const Error& error) {
   // What went wrong in here is for the log, not for whoever asks.
   Json body = {{"errcode", matrix_error(error.code).errcode},
                {"error", ours ? "this server could not do that; its log says why" : error.text}};
-  if (error.code == ErrorCode::expired_token) body["soft_logout"] = true;  // Client-server API, 'Soft logout'
+  // Client-server API, 'Soft logout', 'Account locking': the session goes on afterwards.
+  if (error.code == ErrorCode::expired_token || error.code == ErrorCode::user_locked) body["soft_logout"] = true;
   return dump(body);
 }
 

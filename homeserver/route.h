@@ -44,6 +44,13 @@ enum class Body {
 // Since when a path exists: those that r0 had answer under r0 as well as under v3.
 enum class Since { r0, later };
 
+// Whom moderation keeps out. Client-server API, 'Account locking', 'Account suspension'.
+enum class Barred {
+  nobody,     // ending sessions stays open to all
+  locked,     // what all but locked users may do
+  suspended,  // and what suspended ones may not do either: what others get to see
+};
+
 // One request, authenticated and parsed.
 struct Call {
   net::HttpRequest request;
@@ -102,6 +109,7 @@ struct Route {
   Pool pool;
   Body body;
   Since since = Since::r0;
+  Barred barred = Barred::locked;
 };
 
 }  // namespace skerry::homeserver

@@ -1,6 +1,6 @@
 // Every endpoint of this server: method, path, handler, who may call, where it runs, what body it takes.
 // What has no row answers 404 or 405 M_UNRECOGNIZED. Rows under /_matrix/client/v3 answer under r0 as well, but for
-// those that are `later` than r0.
+// those that are `later` than r0. Locked users may do nothing but where `nobody` is barred.
 #include "homeserver/routes.h"
 
 #include "homeserver/client_api/handlers.h"
@@ -13,6 +13,7 @@ namespace {
 using namespace client_api;  // NOLINT(google-build-using-namespace): the table reads better without prefixes
 using enum Access;           // anyone, user, appservice, server
 using enum Since;            // r0, later
+using enum Barred;           // nobody, locked, suspended
 
 constexpr Pool local = Pool::local;
 constexpr Pool outbound = Pool::outbound;
@@ -39,8 +40,8 @@ const std::vector<Route> table = {
     {"GET", "/_matrix/client/v3/login", get_login_flows, anyone, local, none},
     {"POST", "/_matrix/client/v3/login", login, anyone, outbound, json},
     {"POST", "/_matrix/client/v3/refresh", refresh, anyone, local, json, later},
-    {"POST", "/_matrix/client/v3/logout", logout, user, local, none},
-    {"POST", "/_matrix/client/v3/logout/all", logout_all, user, local, none},
+    {"POST", "/_matrix/client/v3/logout", logout, user, local, none, r0, nobody},
+    {"POST", "/_matrix/client/v3/logout/all", logout_all, user, local, none, r0, nobody},
     {"GET", "/_matrix/client/v3/account/whoami", whoami, user, local, none},
     {"POST", "/_matrix/client/v3/account/password", change_password, user, outbound, json},
     {"POST", "/_matrix/client/v3/account/deactivate", deactivate_account, user, outbound, json},
@@ -53,11 +54,16 @@ const std::vector<Route> table = {
     {"DELETE", "/_matrix/client/v3/devices/{deviceId}", delete_device, user, outbound, json},
     {"POST", "/_matrix/client/v3/delete_devices", delete_devices, user, outbound, json},
 
+    {"GET", "/_matrix/client/v1/admin/lock/{userId}", get_locked, user, local, none},
+    {"PUT", "/_matrix/client/v1/admin/lock/{userId}", put_locked, user, local, json},
+    {"GET", "/_matrix/client/v1/admin/suspend/{userId}", get_suspended, user, local, none},
+    {"PUT", "/_matrix/client/v1/admin/suspend/{userId}", put_suspended, user, local, json},
+
     // -- profiles, account data, filters, push rules
     {"GET", "/_matrix/client/v3/profile/{userId}", get_profile, anyone, outbound, none},
     {"GET", "/_matrix/client/v3/profile/{userId}/{keyName}", get_profile_field, anyone, outbound, none},
-    {"PUT", "/_matrix/client/v3/profile/{userId}/{keyName}", put_profile_field, user, local, json},
-    {"DELETE", "/_matrix/client/v3/profile/{userId}/{keyName}", delete_profile_field, user, local, none, later},
+    {"PUT", "/_matrix/client/v3/profile/{userId}/{keyName}", put_profile_field, user, local, json, r0, suspended},
+    {"DELETE", "/_matrix/client/v3/profile/{userId}/{keyName}", delete_profile_field, user, local, none, later, suspended},
     {"GET", "/_matrix/client/v3/user/{userId}/account_data/{type}", get_account_data, user, local, none},
     {"PUT", "/_matrix/client/v3/user/{userId}/account_data/{type}", put_account_data, user, local, json},
     {"GET", "/_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}", get_room_account_data, user, local, none},
@@ -81,24 +87,24 @@ const std::vector<Route> table = {
     {"GET", "/_matrix/client/v3/voip/turnServer", get_turn_server, user, local, none},
 
     // -- rooms: making, finding, joining
-    {"POST", "/_matrix/client/v3/createRoom", create_room, user, local, canonical},
-    {"POST", "/_matrix/client/v3/join/{roomIdOrAlias}", join_room_or_alias, user, outbound, canonical},
-    {"POST", "/_matrix/client/v3/knock/{roomIdOrAlias}", knock_room_or_alias, user, outbound, canonical},
-    {"POST", "/_matrix/client/v3/rooms/{roomId}/join", join_room, user, outbound, canonical},
+    {"POST", "/_matrix/client/v3/createRoom", create_room, user, local, canonical, r0, suspended},
+    {"POST", "/_matrix/client/v3/join/{roomIdOrAlias}", join_room_or_alias, user, outbound, canonical, r0, suspended},
+    {"POST", "/_matrix/client/v3/knock/{roomIdOrAlias}", knock_room_or_alias, user, outbound, canonical, r0, suspended},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/join", join_room, user, outbound, canonical, r0, suspended},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/leave", leave_room, user, outbound, canonical},
     {"POST", "/_matrix/client/v3/rooms/{roomId}/forget", forget_room, user, local, json},
-    {"POST", "/_matrix/client/v3/rooms/{roomId}/invite", invite_user, user, outbound, canonical},
-    {"POST", "/_matrix/client/v3/rooms/{roomId}/kick", kick_user, user, local, canonical},
-    {"POST", "/_matrix/client/v3/rooms/{roomId}/ban", ban_user, user, local, canonical},
-    {"POST", "/_matrix/client/v3/rooms/{roomId}/unban", unban_user, user, local, canonical},
-    {"POST", "/_matrix/client/v3/rooms/{roomId}/upgrade", upgrade_room, user, local, canonical},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/invite", invite_user, user, outbound, canonical, r0, suspended},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/kick", kick_user, user, local, canonical, r0, suspended},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/ban", ban_user, user, local, canonical, r0, suspended},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/unban", unban_user, user, local, canonical, r0, suspended},
+    {"POST", "/_matrix/client/v3/rooms/{roomId}/upgrade", upgrade_room, user, local, canonical, r0, suspended},
     {"GET", "/_matrix/client/v3/joined_rooms", joined_rooms, user, local, none},
     {"GET", "/_matrix/client/v3/directory/room/{roomAlias}", get_alias, anyone, outbound, none},
-    {"PUT", "/_matrix/client/v3/directory/room/{roomAlias}", put_alias, user, local, json},
-    {"DELETE", "/_matrix/client/v3/directory/room/{roomAlias}", delete_alias, user, local, none},
+    {"PUT", "/_matrix/client/v3/directory/room/{roomAlias}", put_alias, user, local, json, r0, suspended},
+    {"DELETE", "/_matrix/client/v3/directory/room/{roomAlias}", delete_alias, user, local, none, r0, suspended},
     {"GET", "/_matrix/client/v3/rooms/{roomId}/aliases", get_room_aliases, user, local, none},
     {"GET", "/_matrix/client/v3/directory/list/room/{roomId}", get_published, anyone, local, none},
-    {"PUT", "/_matrix/client/v3/directory/list/room/{roomId}", put_published, user, local, json},
+    {"PUT", "/_matrix/client/v3/directory/list/room/{roomId}", put_published, user, local, json, r0, suspended},
     {"GET", "/_matrix/client/v3/publicRooms", get_public_rooms, anyone, outbound, none},
     {"POST", "/_matrix/client/v3/publicRooms", post_public_rooms, user, outbound, json},
     {"GET", "/_matrix/client/v1/room_summary/{roomIdOrAlias}", get_room_summary, user, outbound, none},
@@ -108,15 +114,15 @@ const std::vector<Route> table = {
 
     // -- rooms: reading and writing
     {"GET", "/_matrix/client/v3/sync", client_api::sync, user, local, none},
-    {"PUT", "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}", send_event, user, local, canonical},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}", send_event, user, local, canonical, r0, suspended},
     {"PUT", "/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}", redact_event, user, local, canonical},
     {"GET", "/_matrix/client/v3/rooms/{roomId}/state", get_state, user, local, none},
     {"GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}", get_state_event, user, local, none},
     {"GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", get_state_event, user, local, none},
     {"GET", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", get_state_event, user, local, none},
-    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}", set_state, user, outbound, canonical},
-    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", set_state, user, outbound, canonical},
-    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", set_state, user, outbound, canonical},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}", set_state, user, outbound, canonical, r0, suspended},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/", set_state, user, outbound, canonical, r0, suspended},
+    {"PUT", "/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", set_state, user, outbound, canonical, r0, suspended},
     {"GET", "/_matrix/client/v3/rooms/{roomId}/members", get_members, user, local, none},
     {"GET", "/_matrix/client/v3/rooms/{roomId}/joined_members", get_joined_members, user, local, none},
     {"GET", "/_matrix/client/v3/rooms/{roomId}/messages", get_messages, user, outbound, none},
@@ -139,9 +145,9 @@ const std::vector<Route> table = {
     {"POST", "/_matrix/client/v3/users/{userId}/report", report_user, user, local, json, later},
 
     // -- media; uploads are written and synced to the disk: not on `local`
-    {"POST", "/_matrix/media/v3/upload", upload_media, user, outbound, raw},
-    {"PUT", "/_matrix/media/v3/upload/{serverName}/{mediaId}", upload_created_media, user, outbound, raw, later},
-    {"POST", "/_matrix/media/v1/create", create_media, user, local, none},
+    {"POST", "/_matrix/media/v3/upload", upload_media, user, outbound, raw, r0, suspended},
+    {"PUT", "/_matrix/media/v3/upload/{serverName}/{mediaId}", upload_created_media, user, outbound, raw, later, suspended},
+    {"POST", "/_matrix/media/v1/create", create_media, user, local, none, r0, suspended},
     {"GET", "/_matrix/client/v1/media/download/{serverName}/{mediaId}", download_media, user, outbound, none},
     {"GET", "/_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}", download_media, user, outbound, none},
     {"GET", "/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}", get_thumbnail, user, outbound, none},

@@ -30,10 +30,17 @@ struct Tokens {
   std::optional<std::string> refresh_hash = std::nullopt;  // absent: there is no refresh token
 };
 
+// How an account stands with this server. Client-server API, 'Account moderation'.
+struct Standing {
+  bool admin = false;
+  bool locked = false;
+  bool suspended = false;
+};
+
 struct TokenOwner {
   UserId user;
   std::string device;
-  bool admin = false;
+  Standing standing = {};
   std::optional<std::int64_t> expires_ms = std::nullopt;
   bool offered = false;  // see offer_tokens()
 };
@@ -66,6 +73,10 @@ class AccountStore {
   // Errors: user_in_use.
   virtual Result<void> create_user(const UserId& user, const std::string& password_hash, std::int64_t now_ms,
                                    bool admin) = 0;
+  // Absent: there is no such user, or the account was ended.
+  virtual Result<std::optional<Standing>> standing(const UserId& user) = 0;
+  virtual Result<void> set_locked(const UserId& user, bool locked) = 0;
+  virtual Result<void> set_suspended(const UserId& user, bool suspended) = 0;
   virtual Result<bool> user_exists(const UserId& user) = 0;
   virtual Result<std::optional<std::string>> password_hash(const UserId& user) = 0;
   virtual Result<void> set_password_hash(const UserId& user, const std::string& password_hash) = 0;
@@ -77,7 +88,8 @@ class AccountStore {
   virtual Result<std::optional<TokenOwner>> token_owner(const std::string& access_hash) = 0;
   // Gives the device of this refresh token further tokens. They end none before they are accepted, so that whoever did
   // not get the answer can ask again; of a device, the newest limits::offered_tokens are kept. If the refresh token was
-  // itself offered, it is accepted first. Absent, and nothing is changed: there is no such refresh token.
+  // itself offered, it is accepted first. Nothing is changed where it is absent, there being no such refresh token, and
+  // where the user is locked.
   virtual Result<std::optional<TokenOwner>> offer_tokens(const std::string& refresh_hash, const Tokens& tokens) = 0;
   // The device uses what it was offered: all its other tokens end. False: they have ended themselves.
   virtual Result<bool> accept_tokens(const std::string& access_hash) = 0;

@@ -88,6 +88,8 @@ class TokenCache {
   std::unordered_map<UserId, std::unordered_set<std::string>> hashes_;  // of the entries
 };
 
+tl::unexpected<Error> locked_out() { return fail(ErrorCode::user_locked, "this account is locked"); }
+
 // New tokens, and what is stored of them.
 struct MadeTokens {
   Session session;
@@ -205,6 +207,9 @@ Result<Session> Accounts::open_session(const UserId& user, const NewSession& wan
   if (wanted.device_name.size() > device_name_bytes) {
     return fail(ErrorCode::invalid_param, "the device's name is longer than 255 bytes");
   }
+  auto standing = impl_->store.standing(user);
+  if (!standing) return tl::make_unexpected(standing.error());
+  if (*standing && (*standing)->locked) return locked_out();
   const storage::Device device{made.session.device, wanted.device_name, impl_->clock.now_ms()};
   auto put = impl_->store.put_device(user, device, made.stored);
   impl_->cache.forget(user);
@@ -219,6 +224,7 @@ Result<Session> Accounts::refresh_session(const std::string& refresh_token) {
   auto owner = impl_->store.offer_tokens(hash_of_token(refresh_token), made.stored);
   if (!owner) return tl::make_unexpected(owner.error());
   if (!*owner) return unknown();
+  if ((*owner)->standing.locked) return locked_out();
   if ((*owner)->offered) impl_->cache.forget((*owner)->user);  // the tokens before them ended
   made.session.user = std::move((*owner)->user);
   made.session.device = std::move((*owner)->device);
@@ -242,7 +248,7 @@ Result<Caller> Accounts::authenticate(const std::string& access_token) {
   TokenCache::Entry entry;
   entry.caller.user = (*owner)->user;
   entry.caller.device = (*owner)->device;
-  entry.caller.admin = (*owner)->admin;
+  entry.caller.standing = (*owner)->standing;
   entry.expires_ms = (*owner)->expires_ms;
   auto caller = unless_expired(entry);
   if (!caller) return caller;
@@ -274,6 +280,18 @@ Result<void> Accounts::close_all_sessions(const UserId& user) {
   auto closed = impl_->store.remove_all_devices(user);
   impl_->cache.forget(user);
   return closed;
+}
+
+Result<void> Accounts::set_locked(const UserId& user, bool locked) {
+  auto set = impl_->store.set_locked(user, locked);
+  impl_->cache.forget(user);
+  return set;
+}
+
+Result<void> Accounts::set_suspended(const UserId& user, bool suspended) {
+  auto set = impl_->store.set_suspended(user, suspended);
+  impl_->cache.forget(user);
+  return set;
 }
 
 Result<void> Accounts::deactivate(const UserId& user) {

@@ -21,7 +21,7 @@ class Appservice;
 struct Caller {
   UserId user;
   std::string device;  // empty: an application service that named none
-  bool admin = false;
+  storage::Standing standing;
   const Appservice* appservice = nullptr;  // that makes it, as the user
   bool limited = true;                     // how often it may ask
 };
@@ -68,16 +68,21 @@ class Accounts {
   Result<void> check_password(const UserId& user, const std::string& password);
   Result<void> set_password(const UserId& user, const std::string& password);
 
-  // New tokens for a device: a new one, or one of the user's, whose old tokens then end. Errors: invalid_param.
+  // New tokens for a device: a new one, or one of the user's, whose old tokens then end. Errors: invalid_param,
+  // user_locked.
   Result<Session> open_session(const UserId& user, const NewSession& wanted);
   // Further tokens for the device that a refresh token is of. The old ones end when one of these is used, not before: a
-  // lost answer locks nobody out. Errors: unknown_token.
+  // lost answer locks nobody out. Errors: unknown_token, user_locked.
   Result<Session> refresh_session(const std::string& refresh_token);
   Result<Caller> authenticate(const std::string& access_token);  // unknown_token, expired_token
   Result<void> close_session(const Caller& caller);
   // Removes these devices; those that are not there are no error.
   Result<void> close_sessions(const UserId& user, const std::vector<std::string>& devices);
   Result<void> close_all_sessions(const UserId& user);
+
+  // What administrators decide about an account; it holds from the next request on. Sessions stay.
+  Result<void> set_locked(const UserId& user, bool locked);
+  Result<void> set_suspended(const UserId& user, bool suspended);
 
   // Ends the account and all its sessions for ever; its name is never given again.
   Result<void> deactivate(const UserId& user);

@@ -86,7 +86,7 @@ void delete_alias(Services& services, Call call, Reply reply) {
   const bool own = std::any_of(aliases->begin(), aliases->end(), [&](const auto& entry) {
     return entry.alias == *alias && entry.creator == call.caller->user;
   });
-  if (!own && !call.caller->admin && call.caller->appservice == nullptr) {
+  if (!own && !call.caller->standing.admin && call.caller->appservice == nullptr) {
     auto allowed = may_manage(services, call.caller->user, **room);
     if (!allowed || !*allowed) return reply.error({ErrorCode::forbidden, "that alias is not yours to remove"});
   }

@@ -79,6 +79,12 @@ void get_messages(Services&, Call, Reply);
 void get_event(Services&, Call, Reply);
 void get_context(Services&, Call, Reply);
 
+// moderation.cc
+void get_locked(Services&, Call, Reply);
+void put_locked(Services&, Call, Reply);
+void get_suspended(Services&, Call, Reply);
+void put_suspended(Services&, Call, Reply);
+
 // mutual_rooms.cc
 void get_mutual_rooms(Services&, Call, Reply);
 

@@ -20,7 +20,9 @@ Result<Caller> asserted_caller(Services& services, const Appservice& appservice,
       return fail(ErrorCode::forbidden, "that user is in no namespace of this application service");
     caller.user = std::move(*user);
   }
-  if (auto there = is_active(services, caller.user); !there) return tl::make_unexpected(there.error());
+  auto standing = active_account(services, caller.user);
+  if (!standing) return tl::make_unexpected(standing.error());
+  caller.standing = *standing;
   caller.limited = appservice.registration().rate_limited && caller.user != appservice.sender();
   return caller;
 }

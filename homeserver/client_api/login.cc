@@ -48,7 +48,7 @@ void login_by_appservice(Services& services, const Call& call, const NewSession&
   if (!user) return reply.error(user.error());
   if (!(*appservice)->has_user(*user))
     return reply.error({ErrorCode::exclusive, "that user is in no namespace of this application service"});
-  if (auto there = is_active(services, *user); !there) return reply.error(there.error());
+  if (auto there = active_account(services, *user); !there) return reply.error(there.error());
   answer_with_session(services, *user, wanted, std::move(reply));
 }
 

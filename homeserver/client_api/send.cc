@@ -102,6 +102,8 @@ void redact_event(Services& services, Call call, Reply reply) {
   if (!*stored || (*stored)->event->room_id() != *room)
     return reply.error({ErrorCode::not_found, "no such event here"});
   if ((*stored)->event->sender() != call.caller->user) {
+    if (call.caller->standing.suspended)
+      return reply.error({ErrorCode::user_suspended, "this account is suspended, and may redact its own events only"});
     auto rules = services.reader.rules(*room);
     if (!rules) return reply.error(rules.error());
     auto levels = services.reader.state_event(*room, "m.room.power_levels", "");

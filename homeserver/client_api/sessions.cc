@@ -39,13 +39,11 @@ Result<UserId> available_name(Services& services, const std::string& localpart) 
   return user;
 }
 
-Result<void> is_active(Services& services, const UserId& user) {
-  auto exists = services.database.accounts().user_exists(user);
-  if (!exists) return tl::make_unexpected(exists.error());
-  auto ended = services.database.accounts().is_deactivated(user);
-  if (!ended) return tl::make_unexpected(ended.error());
-  if (!*exists || *ended) return fail(ErrorCode::forbidden, "there is no user " + user.str());
-  return {};
+Result<storage::Standing> active_account(Services& services, const UserId& user) {
+  auto standing = services.database.accounts().standing(user);
+  if (!standing) return tl::make_unexpected(standing.error());
+  if (!*standing) return fail(ErrorCode::forbidden, "there is no user " + user.str());
+  return **standing;
 }
 
 Result<UserId> create_account(Services& services, const std::string& localpart, const std::string& password,

@@ -14,8 +14,8 @@ Result<const Appservice*> calling_appservice(const Services& services, const Cal
 // Errors: user_in_use, invalid_username, exclusive.
 Result<UserId> available_name(Services& services, const std::string& localpart);
 
-// There is such a user, and the account was not ended. Errors: forbidden.
-Result<void> is_active(Services& services, const UserId& user);
+// How an account stands that is there and was not ended. Errors: forbidden.
+Result<storage::Standing> active_account(Services& services, const UserId& user);
 
 // Makes the account with its predefined push rules. Errors: as Accounts::register_user, exclusive.
 Result<UserId> create_account(Services& services, const std::string& localpart, const std::string& password,

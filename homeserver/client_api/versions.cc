@@ -14,7 +14,7 @@ void get_versions(Services&, Call, Reply reply) {
               {"unstable_features", Json::object()}});
 }
 
-void get_capabilities(Services&, Call, Reply reply) {
+void get_capabilities(Services&, Call call, Reply reply) {
   Json available = Json::object();
   for (const RoomRules* rules : all_room_rules()) available[std::string(rules->version)] = "stable";
   const Json on = {{"enabled", true}};
@@ -26,6 +26,7 @@ void get_capabilities(Services&, Call, Reply reply) {
                        {"m.set_avatar_url", on},
                        {"m.3pid_changes", off},
                        {"m.get_login_token", on}};
+  if (call.caller->standing.admin) capabilities["m.account_moderation"] = {{"lock", true}, {"suspend", true}};
   reply.json({{"capabilities", std::move(capabilities)}});
 }
 

@@ -7,16 +7,21 @@ namespace skerry::storage {
 
 namespace {
 
+Standing standing_in(const Query& query, int column) {
+  return {query.integer(column) != 0, query.integer(column + 1) != 0, query.integer(column + 2) != 0};
+}
+
 TokenOwner owner_in(const Query& query) {
-  TokenOwner owner{stored_id<UserId>(query.text(0)), query.text(1), query.integer(2) != 0, std::nullopt,
-                   query.integer(4) != 0};
-  if (!query.is_null(3)) owner.expires_ms = query.integer(3);
+  TokenOwner owner{stored_id<UserId>(query.text(0)), query.text(1), standing_in(query, 2), std::nullopt,
+                   query.integer(6) != 0};
+  if (!query.is_null(5)) owner.expires_ms = query.integer(5);
   return owner;
 }
 
 std::optional<TokenOwner> owner_of_access(Connection& connection, const std::string& hash) {
   Query query(connection,
-              "SELECT user, device, admin, expires_ms, offered FROM tokens JOIN users USING(user) WHERE hash = ? AND "
+              "SELECT user, device, admin, locked, suspended, expires_ms, offered FROM tokens JOIN users USING(user) "
+              "WHERE hash = ? AND "
               "deactivated = 0",
               hash);
   return query.next() ? std::optional(owner_in(query)) : std::nullopt;
@@ -24,7 +29,8 @@ std::optional<TokenOwner> owner_of_access(Connection& connection, const std::str
 
 std::optional<TokenOwner> owner_of_refresh(Connection& connection, const std::string& hash) {
   Query query(connection,
-              "SELECT user, device, admin, expires_ms, offered FROM tokens JOIN users USING(user) WHERE refresh_hash = "
+              "SELECT user, device, admin, locked, suspended, expires_ms, offered FROM tokens JOIN users USING(user) "
+              "WHERE refresh_hash = "
               "? AND deactivated = 0",
               hash);
   return query.next() ? std::optional(owner_in(query)) : std::nullopt;
@@ -67,6 +73,28 @@ Result<void> SqliteAccountStore::create_user(const UserId& user, const std::stri
     Query(connection, "INSERT INTO users(user, password_hash, created_ms, admin) VALUES(?, ?, ?, ?)", user.str(),
           password_hash, now_ms, admin)
         .run();
+    return {};
+  });
+}
+
+Result<std::optional<Standing>> SqliteAccountStore::standing(const UserId& user) {
+  return readers_.read([&](Connection& connection) -> Result<std::optional<Standing>> {
+    Query query(connection, "SELECT admin, locked, suspended FROM users WHERE user = ? AND deactivated = 0",
+                user.str());
+    return query.next() ? std::optional(standing_in(query, 0)) : std::nullopt;
+  });
+}
+
+Result<void> SqliteAccountStore::set_locked(const UserId& user, bool locked) {
+  return writer_.write([=](Connection& connection) -> Result<void> {
+    Query(connection, "UPDATE users SET locked = ? WHERE user = ?", locked, user.str()).run();
+    return {};
+  });
+}
+
+Result<void> SqliteAccountStore::set_suspended(const UserId& user, bool suspended) {
+  return writer_.write([=](Connection& connection) -> Result<void> {
+    Query(connection, "UPDATE users SET suspended = ? WHERE user = ?", suspended, user.str()).run();
     return {};
   });
 }
@@ -131,7 +159,7 @@ Result<std::optional<TokenOwner>> SqliteAccountStore::offer_tokens(const std::st
   auto owner = std::make_shared<std::optional<TokenOwner>>();
   auto offered = writer_.write([=](Connection& connection) -> Result<void> {
     *owner = owner_of_refresh(connection, refresh_hash);
-    if (!*owner) return {};
+    if (!*owner || (*owner)->standing.locked) return {};
     if ((*owner)->offered) accept(connection, **owner, access_hash_beside(connection, refresh_hash));
     const std::int64_t offer = newest_offer(connection, **owner) + 1;
     insert_tokens(connection, **owner, tokens, offer);

@@ -13,6 +13,9 @@ class SqliteAccountStore final : public AccountStore {
 
   Result<void> create_user(const UserId& user, const std::string& password_hash, std::int64_t now_ms,
                            bool admin) override;
+  Result<std::optional<Standing>> standing(const UserId& user) override;
+  Result<void> set_locked(const UserId& user, bool locked) override;
+  Result<void> set_suspended(const UserId& user, bool suspended) override;
   Result<bool> user_exists(const UserId& user) override;
   Result<std::optional<std::string>> password_hash(const UserId& user) override;
   Result<void> set_password_hash(const UserId& user, const std::string& password_hash) override;

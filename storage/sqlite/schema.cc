@@ -199,6 +199,11 @@ ALTER TABLE tokens ADD COLUMN expires_ms INTEGER;                 -- NULL: never
 ALTER TABLE tokens ADD COLUMN refresh_hash TEXT;                  -- NULL: none
 ALTER TABLE tokens ADD COLUMN offered INTEGER NOT NULL DEFAULT 0; -- not used yet: the later, the higher; 0: in use
 CREATE UNIQUE INDEX tokens_refresh ON tokens(refresh_hash) WHERE refresh_hash IS NOT NULL;
+)sql",
+    // Accounts that administrators moderate.
+    R"sql(
+ALTER TABLE users ADD COLUMN locked INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 // The version of the tables, 0 in a new file. Errors: storage (made by a newer program, or by another).

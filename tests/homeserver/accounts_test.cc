@@ -151,7 +151,7 @@ TEST_CASE("tokens are looked up again once a session was closed") {
   REQUIRE(caller);
   CHECK(caller->user == alice);
   CHECK(caller->device == first->device);
-  CHECK(caller->admin);
+  CHECK(caller->standing.admin);
   REQUIRE(accounts.close_session(*caller));
   CHECK(accounts.authenticate(first->access_token).error().code == ErrorCode::unknown_token);
   CHECK(accounts.authenticate(second->access_token));

@@ -43,7 +43,7 @@ TEST_CASE("a device has one token at a time and goes with it") {
   REQUIRE(owner);
   CHECK(owner->user == alice);
   CHECK(owner->device == "PHONE");
-  CHECK(owner->admin);
+  CHECK(owner->standing.admin);
   CHECK(accounts.devices(alice)->size() == 2);
   REQUIRE(accounts.set_device_name(alice, "PHONE", "old phone"));
   CHECK(accounts.set_device_name(alice, "TABLET", "x").error().code == ErrorCode::not_found);
@@ -142,6 +142,30 @@ TEST_CASE("refresh tokens end with their device and their user") {
   log_in();
   REQUIRE(accounts.deactivate(alice));
   CHECK_FALSE(refreshes());
+}
+
+TEST_CASE("a lock and a suspension are kept with the account and end with it") {
+  Stores stores;
+  stores.open();
+  auto& accounts = stores.accounts();
+  CHECK_FALSE(accounts.standing(alice).value());
+  REQUIRE(accounts.create_user(alice, "hash", 5, true));
+  REQUIRE(accounts.create_user(bob, "hash", 5, false));
+  CHECK(accounts.standing(alice).value()->admin);
+  REQUIRE(accounts.put_device(bob, {"PHONE", "", 1}, {"a", 100, "r"}));
+  REQUIRE(accounts.set_locked(bob, true));
+  CHECK(accounts.standing(bob).value()->locked);
+  CHECK_FALSE(accounts.standing(bob).value()->suspended);
+  CHECK_FALSE(accounts.standing(alice).value()->locked);
+  // A locked user is told so, and is given no tokens.
+  CHECK(accounts.offer_tokens("r", {"a2", 200, "r2"}).value()->standing.locked);
+  CHECK_FALSE(accounts.token_owner("a2").value());
+  REQUIRE(accounts.set_locked(bob, false));
+  REQUIRE(accounts.set_suspended(bob, true));
+  CHECK_FALSE(accounts.token_owner("a").value()->standing.locked);
+  CHECK(accounts.token_owner("a").value()->standing.suspended);
+  REQUIRE(accounts.deactivate(bob));
+  CHECK_FALSE(accounts.standing(bob).value());
 }
 
 TEST_CASE("the tokens of an older database do not expire") {

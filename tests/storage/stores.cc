@@ -82,6 +82,7 @@ void take_back_to(const Stores& stores, int version) {
       {6,
        "DROP INDEX tokens_refresh; ALTER TABLE tokens DROP COLUMN expires_ms; "
        "ALTER TABLE tokens DROP COLUMN refresh_hash; ALTER TABLE tokens DROP COLUMN offered"},
+      {7, "ALTER TABLE users DROP COLUMN locked; ALTER TABLE users DROP COLUMN suspended"},
   };
   SQLite::Database database(stores.folder() + "/homeserver.db", SQLite::OPEN_READWRITE);
   const int made_by = database.execAndGet("PRAGMA user_version").getInt();
