@@ -2,6 +2,13 @@
 
 namespace skerry::resolution {
 
+namespace {
+
+// After one question for so many entries of the state a list of its events is cheaper than to look up each event.
+constexpr std::size_t questions_worth_a_list = 16;
+
+}  // namespace
+
 const EventPtr& AuthGraph::find(const EventId& id) {
   const auto [entry, is_new] = events_.try_emplace(id);
   if (is_new) {
@@ -11,12 +18,49 @@ const EventPtr& AuthGraph::find(const EventId& id) {
   return entry->second;
 }
 
+EventPtr AuthGraph::peek(const EventId& id) {
+  if (const auto known = events_.find(id); known != events_.end()) return known->second;
+  EventPtr event = lookup_(id);
+  if (event != nullptr) events_.emplace(id, event);
+  return event;
+}
+
 EventPtr AuthGraph::find_auth_event(const Event& event, std::string_view type, std::string_view state_key) {
   for (const EventId& id : event.auth_events()) {
     const EventPtr& cited = find(id);
     if (cited != nullptr && cited->is_state(type, state_key)) return cited;
   }
   return nullptr;
+}
+
+const EventId* Unconflicted::find(const StateKey& key) const {
+  if (const auto other = others_.find(key); other != others_.end()) {
+    return other->second ? &*other->second : nullptr;
+  }
+  const auto entry = base_.find(key);
+  return entry == base_.end() ? nullptr : &entry->second;
+}
+
+bool Unconflicted::contains(AuthGraph& graph, const EventId& id) {
+  if (!ids_ && ++asked_ <= base_.size() / questions_worth_a_list) {
+    if (const EventPtr event = graph.peek(id)) {
+      const EventId* found = event->is_state() ? find({event->type(), *event->state_key()}) : nullptr;
+      return found != nullptr && *found == id;
+    }
+  }
+  return ids().contains(id);
+}
+
+const EventIds& Unconflicted::ids() {
+  if (ids_) return *ids_;
+  ids_.emplace();
+  for (const auto& [key, id] : base_) {
+    if (!others_.contains(key)) ids_->insert(id);
+  }
+  for (const auto& [key, id] : others_) {
+    if (id) ids_->insert(*id);
+  }
+  return *ids_;
 }
 
 namespace {
@@ -64,11 +108,11 @@ void remove_reached(AuthGraph& graph, const EventIds& starts, EventIds& candidat
 // at most.
 class CommonChains {
  public:
-  CommonChains(const AuthGraph& graph, const EventIds& common) : graph_(graph), common_(common) {}
+  CommonChains(AuthGraph& graph, Unconflicted& common) : graph_(graph), common_(common) {}
 
   bool contains(const EventId& id) {
     if (const auto known = known_.find(id); known != known_.end()) return known->second;
-    if (common_.contains(id)) return true;
+    if (common_.contains(graph_, id)) return true;
     begin(id);
     // Depth first: the way to here is in one chain with what is met.
     while (!way_.empty()) {
@@ -85,7 +129,7 @@ class CommonChains {
       }
       const EventId& above = step.page.events[step.at++];
       const auto known = known_.find(above);
-      if (common_.contains(above) || (known != known_.end() && known->second)) {
+      if (known == known_.end() ? common_.contains(graph_, above) : known->second) {
         for (const Step& passed : way_) known_[passed.id] = true;
         way_.clear();
         return true;
@@ -109,8 +153,8 @@ class CommonChains {
     way_.push_back({std::move(id), std::move(page)});
   }
 
-  const AuthGraph& graph_;
-  const EventIds& common_;
+  AuthGraph& graph_;
+  Unconflicted& common_;
   std::unordered_map<EventId, bool> known_;
   std::vector<Step> way_;
 };
@@ -121,10 +165,12 @@ class CommonChains {
 // there. What such walks of some forks find and those of others do not is the difference. Without an index the walks
 // end at common events themselves only, and what they found behind them has to be taken out afterwards; that is little
 // or nothing as a rule, so that the chains of the common events, nearly the whole room, seldom need to be walked.
-EventIds auth_difference(AuthGraph& graph, const EventIds& common, const std::vector<EventIds>& differing) {
+EventIds auth_difference(AuthGraph& graph, Unconflicted& common, const std::vector<EventIds>& differing) {
   CommonChains chains(graph, common);
   const bool has_index = graph.has_index();
-  const auto is_common = [&](const EventId& id) { return has_index ? chains.contains(id) : common.contains(id); };
+  const auto is_common = [&](const EventId& id) {
+    return has_index ? chains.contains(id) : common.contains(graph, id);
+  };
   std::unordered_map<EventId, std::size_t> forks_reaching;
   for (const EventIds& starts : differing) {
     for (const EventId& id : reach(graph, starts, is_common)) ++forks_reaching[id];
@@ -136,7 +182,7 @@ EventIds auth_difference(AuthGraph& graph, const EventIds& common, const std::ve
   for (const auto& [id, forks] : forks_reaching) {
     if (forks < differing.size()) difference.insert(id);
   }
-  if (!has_index) remove_reached(graph, common, difference);
+  if (!has_index) remove_reached(graph, common.ids(), difference);
   return difference;
 }
 

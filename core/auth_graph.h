@@ -2,6 +2,8 @@
 // an index of who cites an event they look at what differs and its neighbours; without one, at whole chains.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -21,6 +23,8 @@ class AuthGraph {
 
   // Null when not at hand; then missing() names it.
   const EventPtr& find(const EventId& id);
+  // Null when not at hand, which is not noted.
+  EventPtr peek(const EventId& id);
   // The event of that state key among the auth_events, or null.
   EventPtr find_auth_event(const Event& event, std::string_view type, std::string_view state_key);
   const std::vector<EventId>& missing() const { return missing_; }
@@ -35,10 +39,31 @@ class AuthGraph {
   std::vector<EventId> missing_;
 };
 
+// 'Unconflicted state map': what all forks agree on, as what one of them has but for some keys.
+class Unconflicted {
+ public:
+  // Of `others` the forks have what is told here; nothing where they do not agree. REQUIRES: `base` outlives this
+  // object.
+  Unconflicted(const StateMap& base, std::map<StateKey, std::optional<EventId>> others)
+      : base_(base), others_(std::move(others)) {}
+
+  // Null where the forks do not agree, or agree that there is none.
+  const EventId* find(const StateKey& key) const;
+  // Whether the event is one of these. A few answers need no list of all.
+  bool contains(AuthGraph& graph, const EventId& id);
+  const EventIds& ids();
+
+ private:
+  const StateMap& base_;
+  std::map<StateKey, std::optional<EventId>> others_;
+  std::size_t asked_ = 0;
+  std::optional<EventIds> ids_;
+};
+
 // 'Auth difference': events in the full auth chain of some forks but not of all; without the events of the states
-// themselves, which count as part of their chains. `common` are the events of all forks, `differing` those of each fork
-// that are not common.
-EventIds auth_difference(AuthGraph& graph, const EventIds& common, const std::vector<EventIds>& differing);
+// themselves, which count as part of their chains. `common` is what all forks have, `differing` the other events of
+// each.
+EventIds auth_difference(AuthGraph& graph, Unconflicted& common, const std::vector<EventIds>& differing);
 
 // 'Conflicted state subgraph' (v2.1): all events on paths from one of `conflicted` to another, ends included.
 EventIds conflicted_subgraph(AuthGraph& graph, const EventIds& conflicted);

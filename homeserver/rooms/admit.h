@@ -16,11 +16,15 @@ struct Admission {
   std::optional<RoomState> before;  // absent when rejected by its own auth events while events before it are missing
 };
 
+// Step 6 asks whether somebody evades the present. What others build on already is the past: of it that is not asked.
+enum class JudgedBy { past_and_present, past };
+
 // The decision, or what it needs. `before` is given when the state before the event is known from elsewhere than its
 // prev_events. Errors: storage. In the room's turn only.
-Result<std::variant<Admission, Needs>> admit(Room& room, const EventPtr& event, std::optional<RoomState> before = {});
+Result<std::variant<Admission, Needs>> admit(Room& room, const EventPtr& event, std::optional<RoomState> before = {},
+                                             JudgedBy judged_by = JudgedBy::past_and_present);
 
-// Steps 4 alone, for outliers. Errors: storage.
+// Step 4 alone, for outliers. Errors: storage.
 Result<std::variant<Judgement, Needs>> judge_by_auth_events(const RoomRules& rules, const Event& event,
                                                             const EventPtr& create, const EventLookup& events,
                                                             const std::function<bool(const EventId&)>& rejected);

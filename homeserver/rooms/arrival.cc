@@ -47,7 +47,8 @@ std::optional<Needs> offer(Engine& engine, const std::shared_ptr<Room>& room, co
     arrival->put_off(is_behind.error().text);
     return std::nullopt;
   }
-  auto outcome = admit(*room, arrival->event, std::move(state));
+  auto outcome =
+      admit(*room, arrival->event, std::move(state), *is_behind ? JudgedBy::past : JudgedBy::past_and_present);
   if (!outcome) {
     arrival->put_off(outcome.error().text);
     return std::nullopt;
@@ -59,8 +60,6 @@ std::optional<Needs> offer(Engine& engine, const std::shared_ptr<Room>& room, co
     const bool is_new_to_us = admission.before && room->was_one_of_us_in(*admission.before);
     options.standing = is_new_to_us ? Standing::late : Standing::history;
   }
-  // Step 6 asks whether somebody evades the present; what others build on already is the past.
-  if (*is_behind && admission.judgement.verdict == Verdict::soft_failed) admission.judgement = Judgement{};
   // 7. by the room's policy server
   if (!*is_behind && admission.judgement.verdict == Verdict::accepted && engine.context.refused_by_policy) {
     if (auto refused = engine.context.refused_by_policy(arrival->event)) {

@@ -119,7 +119,7 @@ Result<void> Engine::extend(const std::shared_ptr<Room>& room, const Placed& pla
   } else if (next.id() == placed.after.id() && room->current.id() == placed.before.id()) {
     delta.emplace_back(StateKey{event.type(), *event.state_key()}, event.id());
   } else {
-    delta = difference(*room->current.map(), *next.map());
+    delta = difference(room->current, next);
   }
   const auto servers_before = room->residents.other_servers(context.us);
   std::vector<UserId> came;
@@ -151,6 +151,11 @@ Result<void> Engine::extend(const std::shared_ptr<Room>& room, const Placed& pla
   prepared.commit.heads.emplace();
   for (const auto& head : heads) prepared.commit.heads->push_back(head.id);
   prepared.commit.current_state = next.id();
+  // Heads that share the current state's base are what makes the next resolution cheap.
+  const bool is_other_base = next.fork().base != room->current.fork().base;
+  for (auto& head : heads) {
+    if (is_other_base || head.id == event.id()) head.after = head.after.beside(next);
+  }
   room->heads = std::move(heads);
   room->current = next;
   return {};

@@ -25,12 +25,11 @@ Result<std::optional<Needs>> place(Engine& engine, const std::shared_ptr<Room>& 
   const auto known = room->judgement(event->id());
   if (!known) return tl::make_unexpected(known.error());
   if (known->has_value()) return std::optional<Needs>();
-  auto outcome = admit(*room, event, state);
+  auto outcome = admit(*room, event, state, JudgedBy::past);
   if (!outcome) return tl::make_unexpected(outcome.error());
   if (auto* needs = std::get_if<Needs>(&*outcome)) return std::optional(std::move(*needs));
   auto& admission = std::get<Admission>(*outcome);
   if (!admission.before) return std::optional(Needs{{}, event->prev_events()});
-  if (admission.judgement.verdict == Verdict::soft_failed) admission.judgement = Judgement{};
   Result<RoomState> after = *admission.before;
   if (admission.judgement.verdict == Verdict::accepted) after = room->state_after(*admission.before, *event);
   if (!after) return tl::make_unexpected(after.error());

@@ -1,8 +1,9 @@
 #include "homeserver/rooms/room.h"
 
 #include <algorithm>
+#include <limits>
 
-#include "core/state_resolution.h"
+#include "core/state_forks.h"
 
 namespace skerry::homeserver {
 
@@ -11,6 +12,7 @@ namespace {
 constexpr std::size_t cached_events = 1'024;
 constexpr std::size_t remembered_resolutions = 8;
 constexpr std::size_t compared_forks = 4;
+constexpr std::size_t near_enough = 4;  // changes
 
 std::string transaction_key(const storage::ClientTransaction& transaction) {
   std::string key;
@@ -171,7 +173,22 @@ Result<RoomState> Room::state(storage::StateId state_id) {
   }
   auto map = store_.state(state_id);
   if (!map) return tl::make_unexpected(map.error());
-  return RoomState(state_id, std::move(*map));
+  RoomState state(state_id, std::move(*map));
+  return current.id() == 0 ? state : state.beside(current);
+}
+
+// As placed(), without the state before it: that may be another one to read.
+Result<std::optional<RoomState>> Room::state_behind(const EventId& event_id) {
+  if (const auto flying = in_flight_.find(event_id); flying != in_flight_.end()) {
+    return std::optional(flying->second.after);
+  }
+  auto stored = store_.event(event_id);
+  if (!stored) return tl::make_unexpected(stored.error());
+  if (!stored->has_value() || (*stored)->outlier || (*stored)->event->room_id() != id)
+    return std::optional<RoomState>();
+  auto after = state((*stored)->state_after);
+  if (!after) return tl::make_unexpected(after.error());
+  return std::optional(std::move(*after));
 }
 
 Result<std::optional<Placed>> Room::placed(const EventId& event_id) {
@@ -211,10 +228,10 @@ Result<Room::StateOrNeeds> Room::state_before(const std::vector<EventId>& prev_e
       forks.push_back(head->after);
       continue;
     }
-    auto known = placed(prev);
+    auto known = state_behind(prev);
     if (!known) return tl::make_unexpected(known.error());
     if (known->has_value()) {
-      forks.push_back((*known)->after);
+      forks.push_back(std::move(**known));
     } else {
       needs.prev_events.push_back(prev);
     }
@@ -223,47 +240,82 @@ Result<Room::StateOrNeeds> Room::state_before(const std::vector<EventId>& prev_e
   return resolve(forks);
 }
 
-Result<Room::StateOrNeeds> Room::resolve(const std::vector<RoomState>& forks) {
+// REQUIRES: the forks are not all the same one. What was needed is known for being too much when `most_events` were
+// looked at.
+Result<Room::ResolutionOrNeeds> Room::resolution_of(const std::vector<RoomState>& forks, std::size_t most_events) {
   std::set<storage::StateId> ids;
-  std::vector<StatePtr> maps;
+  std::vector<StateFork> distinct;
   for (const auto& fork : forks) {
-    if (ids.insert(fork.id()).second) maps.push_back(fork.map());
+    if (ids.insert(fork.id()).second) distinct.push_back(fork.fork());
   }
-  if (ids.empty()) return StateOrNeeds(RoomState());
-  if (ids.size() == 1) return StateOrNeeds(forks.front());
-  for (const auto& [resolved_ids, state] : resolutions_) {
-    if (resolved_ids == ids) return StateOrNeeds(state);
+  for (auto& known : resolutions_) {
+    if (known.ids == ids) return ResolutionOrNeeds(&known);
   }
-  auto outcome = resolve_state(
-      rules, maps, [this](const EventId& event_id) { return event(event_id); },
+  std::size_t looked_at = 0;
+  auto outcome = resolve_conflicts(
+      rules, distinct, [&](const EventId& event_id) { return ++looked_at > most_events ? nullptr : event(event_id); },
       [this](const EventId& event_id) { return rejected(event_id); }, nullptr,
-      [this](const EventId& event_id, std::int64_t from) { return citing(event_id, from); });
+      [&](const EventId& event_id, std::int64_t from) {
+        return ++looked_at > most_events ? CitingPage() : citing(event_id, from);
+      });
   if (auto trouble = take_trouble()) return tl::make_unexpected(*trouble);
+  if (looked_at > most_events) return ResolutionOrNeeds(Needs());
   if (auto* missing = std::get_if<Missing>(&outcome)) {
     Needs needs;
     needs.auth_events = std::move(missing->ids);
-    return StateOrNeeds(std::move(needs));
+    return ResolutionOrNeeds(std::move(needs));
   }
-  // The new state is stored as its difference from the fork that is nearest to it, of a few.
-  auto map = std::make_shared<const StateMap>(std::move(std::get<StateMap>(outcome)));
+  // The new state is told as its difference from the fork that is nearest to it, of a few.
   const RoomState* nearest = nullptr;
-  std::vector<std::pair<StateKey, EventId>> changes;
+  StateChanges changes;
   for (std::size_t i = 0; i < std::min(forks.size(), compared_forks); ++i) {
-    auto from_fork = difference(*forks[i].map(), *map);
-    if (nearest == nullptr || from_fork.size() < changes.size()) {
-      nearest = &forks[i];
-      changes = std::move(from_fork);
+    StateChanges from_fork;
+    for (const auto& [key, event_id] : std::get<StateMap>(outcome)) {
+      const EventId* there = forks[i].find(key.type, key.state_key);
+      if (there == nullptr ? !event_id.empty() : *there != event_id) from_fork.emplace_back(key, event_id);
+    }
+    if (nearest != nullptr && from_fork.size() >= changes.size()) continue;
+    nearest = &forks[i];
+    changes = std::move(from_fork);
+  }
+  RoomState state = nearest->with(changes, nearest->id());
+  // Forks out of the past are all far from it: then the room as it is now is nearer.
+  if (changes.size() > near_enough) {
+    auto from_now = difference(current, state);
+    if (from_now.size() < changes.size()) {
+      state = current.with(from_now, current.id());
+      changes = std::move(from_now);
     }
   }
-  RoomState resolved = *nearest;
-  if (!changes.empty()) {
-    const auto made = store_.make_state(id, nearest->id(), changes);
-    if (!made) return tl::make_unexpected(made.error());
-    resolved = RoomState(*made, std::move(map));
-  }
-  resolutions_.emplace_front(std::move(ids), resolved);
+  resolutions_.push_front(Resolution{std::move(ids), std::move(state), std::move(changes)});
   if (resolutions_.size() > remembered_resolutions) resolutions_.pop_back();
-  return StateOrNeeds(std::move(resolved));
+  return ResolutionOrNeeds(&resolutions_.front());
+}
+
+Result<Room::StateOrNeeds> Room::resolve(const std::vector<RoomState>& forks) {
+  if (forks.empty()) return StateOrNeeds(RoomState());
+  const bool is_one =
+      std::all_of(forks.begin(), forks.end(), [&](const RoomState& fork) { return fork.id() == forks.front().id(); });
+  if (is_one) return StateOrNeeds(forks.front());
+  auto found = resolution_of(forks, std::numeric_limits<std::size_t>::max());
+  if (!found) return tl::make_unexpected(found.error());
+  if (auto* needs = std::get_if<Needs>(&*found)) return StateOrNeeds(std::move(*needs));
+  Resolution& resolution = *std::get<Resolution*>(*found);
+  if (!resolution.unwritten.empty()) {
+    const auto made = store_.make_state(id, resolution.state.id(), resolution.unwritten);
+    if (!made) return tl::make_unexpected(made.error());
+    resolution.state = resolution.state.with({}, *made);
+    resolution.unwritten.clear();
+  }
+  return StateOrNeeds(resolution.state);
+}
+
+Result<std::optional<RoomState>> Room::current_informed_by(const RoomState& state, std::size_t most_events) {
+  if (state.id() == current.id()) return std::optional(current);
+  auto found = resolution_of({current, state}, most_events);
+  if (!found) return tl::make_unexpected(found.error());
+  auto* resolution = std::get_if<Resolution*>(&*found);
+  return resolution == nullptr ? std::optional<RoomState>() : std::optional((*resolution)->state);
 }
 
 Result<RoomState> Room::state_after(const RoomState& before, const Event& event) {
@@ -271,7 +323,7 @@ Result<RoomState> Room::state_after(const RoomState& before, const Event& event)
   const StateKey key{event.type(), *event.state_key()};
   const auto made = store_.make_state(id, before.id(), {{key, event.id()}});
   if (!made) return tl::make_unexpected(made.error());
-  return before.with(key, event.id(), *made);
+  return before.with({{key, event.id()}}, *made);
 }
 
 void Room::remember(Placed placed) {

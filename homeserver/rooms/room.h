@@ -97,6 +97,9 @@ class Room {
   Result<StateOrNeeds> state_before(const std::vector<EventId>& prev_events);
   // Errors: storage.
   Result<StateOrNeeds> resolve(const std::vector<RoomState>& forks);
+  // The current state with what another one adds to it, to be looked at only: it is not stored, and its id is not its
+  // own. Nothing when it is too dear to know: that takes more than `most_events` events. Errors: storage.
+  Result<std::optional<RoomState>> current_informed_by(const RoomState& state, std::size_t most_events);
   // The state after an accepted (or soft-failed) event. Errors: storage.
   Result<RoomState> state_after(const RoomState& before, const Event& event);
 
@@ -133,16 +136,24 @@ class Room {
   };
   const Cached* find(const EventId& event_id);
   CitingPage citing(const EventId& event_id, std::int64_t from);
+  Result<std::optional<RoomState>> state_behind(const EventId& event_id);
+  struct Resolution {
+    std::set<storage::StateId> ids;  // of the forks
+    RoomState state;                 // its id is of the fork that it is told from, as long as it is
+    StateChanges unwritten;          // what it has otherwise; empty once that is stored
+  };
+  using ResolutionOrNeeds = std::variant<Resolution*, Needs>;
+  Result<ResolutionOrNeeds> resolution_of(const std::vector<RoomState>& forks, std::size_t most_events);
   Result<RoomState> state(storage::StateId state_id);
 
   storage::RoomStore& store_;
   std::unordered_map<EventId, Placed> in_flight_;
-  std::unordered_map<EventId, int> parents_in_flight_;  // how many accepted events in flight name each
+  std::unordered_map<EventId, int> parents_in_flight_;                  // how many accepted events in flight name each
   std::unordered_map<EventId, std::vector<EventId>> citing_in_flight_;  // state events that cite it
   std::unordered_map<EventId, std::string> transaction_of_;             // of events in flight
   std::unordered_map<std::string, EventId> transactions_;
   std::unordered_map<EventId, Cached> cache_;
-  std::list<std::pair<std::set<storage::StateId>, RoomState>> resolutions_;  // the latest few
+  std::list<Resolution> resolutions_;  // the latest few
   struct Presence {
     storage::StateId in = 0;
     storage::StateId now = 0;

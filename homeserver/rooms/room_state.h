@@ -3,10 +3,8 @@
 
 #include <memory>
 #include <string_view>
-#include <utility>
-#include <vector>
 
-#include "core/state.h"
+#include "core/state_forks.h"
 #include "storage/types.h"
 
 namespace skerry::homeserver {
@@ -21,19 +19,22 @@ class RoomState {
   storage::StateId id() const { return id_; }
   // Null when the state has none.
   const EventId* find(std::string_view type, std::string_view state_key) const;
-  // The state with one entry more or replaced. REQUIRES: `id` names it in the store.
-  RoomState with(const StateKey& key, const EventId& event, storage::StateId id) const;
+  // The state with some entries more, replaced, or (an empty id) removed. REQUIRES: `id` names it in the store.
+  RoomState with(const StateChanges& more, storage::StateId id) const;
+  // The same state, told as what differs from what `other` shares with its own forks, where that is little: so it takes
+  // little memory, and little time to resolve them.
+  RoomState beside(const RoomState& other) const;
   // The whole of it in one map; a copy when it was changed since it was last whole.
-  StatePtr map() const;
+  StatePtr map() const { return whole(fork_); }
+  const StateFork& fork() const { return fork_; }
 
  private:
-  using Changes = std::vector<std::pair<StateKey, EventId>>;
   storage::StateId id_ = 0;
-  StatePtr map_;
-  std::shared_ptr<const Changes> changes_;  // null: none
+  StateFork fork_;
 };
 
-// What turns `from` into `to`; an empty id removes.
-std::vector<std::pair<StateKey, EventId>> difference(const StateMap& from, const StateMap& to);
+// What turns `from` into `to`. Of states that share a base it costs what differs.
+StateChanges difference(const StateMap& from, const StateMap& to);
+StateChanges difference(const RoomState& from, const RoomState& to);
 
 }  // namespace skerry::homeserver

@@ -78,10 +78,23 @@ TEST_CASE("the auth difference of any graph is what some forks' chains have and 
     }
     const EventLookup lookup = room.lookup();
     const CitingLookup index = room.index();
-    AuthGraph walked(lookup, no_index);
-    RC_ASSERT(auth_difference(walked, common, differing) == expected);
-    AuthGraph asked(lookup, index);
-    RC_ASSERT(auth_difference(asked, common, differing) == expected);
+    // Of a large state each event is looked up, of a small one there is a list.
+    StateMap base;
+    for (int i = *rc::gen::element(0, 400, 2'000); i > 0; --i) {
+      base.emplace(StateKey{"more", std::to_string(i)}, EventId::parse("$more" + std::to_string(i)).value());
+    }
+    std::map<StateKey, std::optional<EventId>> others;
+    for (const EventId& id : ids) {
+      const EventPtr event = room.find(id);
+      const StateKey key{event->type(), *event->state_key()};
+      if (*rc::gen::arbitrary<bool>()) others[key] = common.contains(id) ? std::optional(id) : std::nullopt;
+      if (common.contains(id) || others.contains(key)) base.emplace(key, id);
+    }
+    for (const CitingLookup& citing : {no_index, index}) {
+      AuthGraph graph(lookup, citing);
+      resolution::Unconflicted unconflicted(base, others);
+      RC_ASSERT(auth_difference(graph, unconflicted, differing) == expected);
+    }
   });
 }
 

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <rapidcheck/catch.h>
 
+#include "core/state_forks.h"
 #include "tests/core/literal_resolution.h"
 #include "tests/core/random_history.h"
 
@@ -50,6 +51,39 @@ TEST_CASE("an index of citations changes nothing in the resolution of any histor
                 std::get<StateMap>(resolve_state(room.rules(), forks, room.lookup(), room.is_rejected(), &without)));
       RC_ASSERT(with.auth_difference == without.auth_difference);
       RC_ASSERT(with.subgraph == without.subgraph);
+    });
+  }
+}
+
+TEST_CASE("forks that are told as what differs from others resolve as whole ones do") {
+  for (const char* version : versions) {
+    rc::prop("forks", [version] {
+      RoomBuilder room(version);
+      const States states = random_states(room);
+      // On one base, or by turns on two.
+      std::vector<StatePtr> bases{std::make_shared<const StateMap>(states.back())};
+      if (*rc::gen::arbitrary<bool>()) bases.push_back(std::make_shared<const StateMap>(states.front()));
+      std::vector<StateFork> forks;
+      for (std::size_t i = 0; i < states.size(); ++i) {
+        const StatePtr& base = bases[i % bases.size()];
+        StateChanges changes;
+        for (const auto& [key, id] : *base) {
+          if (!states[i].contains(key)) changes.emplace_back(key, EventId());
+        }
+        for (const auto& [key, id] : states[i]) {
+          const auto there = base->find(key);
+          if (there == base->end() || there->second != id) changes.emplace_back(key, id);
+        }
+        forks.push_back({base, std::make_shared<const StateChanges>(std::move(changes))});
+        RC_ASSERT(*whole(forks.back()) == states[i]);
+      }
+      const auto conflicts = resolve_conflicts(room.rules(), forks, room.lookup(), room.is_rejected());
+      const auto& found = std::get<StateMap>(conflicts);
+      for (const StateMap& state : states) {
+        StateMap resolved = state;
+        apply_changes({found.begin(), found.end()}, resolved);
+        RC_ASSERT(resolved == resolve(room, states));
+      }
     });
   }
 }
