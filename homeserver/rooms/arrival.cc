@@ -1,6 +1,7 @@
 #include "homeserver/rooms/arrival.h"
 
 #include "homeserver/rooms/admit.h"
+#include "homeserver/rooms/heads.h"
 
 namespace skerry::homeserver {
 
@@ -82,6 +83,7 @@ std::optional<Needs> offer(Engine& engine, const std::shared_ptr<Room>& room, co
   }
   Placed placed{arrival->event, judgement, std::move(*admission.before), std::move(*after)};
   engine.commit(room, std::move(placed), std::move(options), committed);
+  merge_heads(engine, room);
   return std::nullopt;
 }
 

@@ -68,3 +68,21 @@ TEST_CASE("what an event's past adds to the current state is looked at up to a b
   CHECK((*informed)->find("test.state", "") != nullptr);
   CHECK(here.membership(**informed, room.bob) == "ban");
 }
+
+TEST_CASE("the heads that another server makes of a room are merged before they are too many") {
+  Shared shared;
+  constexpr int count = 120;
+  constexpr std::size_t most = 80;
+  for (int i = 0; i < count; ++i) {
+    Json pdu = shared.forged(shared.bob.str(), "m.room.message", Json{{"body", std::to_string(i)}}.dump());
+    const auto outcome = shared.alpha.receive(shared.bravo.name(), shared.sign(std::move(pdu), shared.bravo.name()));
+    REQUIRE(outcome.judgement.verdict == Verdict::accepted);
+  }
+  CHECK(shared.alpha.heads(shared.room).size() <= most);
+  CHECK(shared.alpha.bodies(shared.room).size() == count);
+
+  // The other server, too, gets fewer heads by that, and all that was said.
+  shared.world.deliver();
+  CHECK(shared.bravo.bodies(shared.room).size() > 0);
+  CHECK(shared.bravo.heads(shared.room).size() <= most);
+}
