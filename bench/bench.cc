@@ -17,7 +17,8 @@ const std::vector<std::pair<std::string, OfTarget>> of_target = {
     {"sends", measure_sends}, {"sync", measure_sync}, {"growth", measure_growth}};
 const std::vector<std::pair<std::string, OfWorlds>> of_worlds = {
     {"start", measure_start},           {"memory", measure_memory}, {"waiting", measure_waiting},
-    {"federation", measure_federation}, {"joins", measure_joins},   {"rooms", measure_rooms}};
+    {"federation", measure_federation}, {"joins", measure_joins},   {"rooms", measure_rooms},
+    {"floods", measure_floods}};
 
 bool wanted(const BenchOptions& options, const std::string& name) {
   return options.groups.empty() ||

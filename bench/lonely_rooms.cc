@@ -1,6 +1,7 @@
 #include "bench/lonely_rooms.h"
 
 #include <future>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -10,10 +11,14 @@ namespace skerry::bench {
 
 namespace {
 
-// There is nobody else.
+// There is nobody else to ask, and no key but ours.
 class Nobody final : public homeserver::RemoteRooms {
  public:
-  std::optional<KnownKey> known_key(const ServerName&, const KeyId&) override { return std::nullopt; }
+  Nobody(ServerName us, const SigningKey& key) : us_(std::move(us)), key_(key) {}
+  std::optional<KnownKey> known_key(const ServerName& server, const KeyId& key) override {
+    if (server != us_ || key != key_.id()) return std::nullopt;
+    return KnownKey{key_.public_key(), std::numeric_limits<std::int64_t>::max()};
+  }
   void fetch_keys(std::vector<std::pair<ServerName, KeyId>>, std::vector<ServerName>,
                   std::function<void()> done) override {
     done();
@@ -47,12 +52,15 @@ class Nobody final : public homeserver::RemoteRooms {
 
  private:
   static tl::unexpected<Error> nobody() { return fail(ErrorCode::unreachable, "there is no other server"); }
+
+  const ServerName us_;
+  const SigningKey& key_;
 };
 
 }  // namespace
 
 LonelyRooms::LonelyRooms(storage::Database& database, const ServerName& us, const SigningKey& key)
-    : nobody_(std::make_unique<Nobody>()), turns_("turns", 2, 1'000), outbound_("outbound", 1, 100) {
+    : nobody_(std::make_unique<Nobody>(us, key)), turns_("turns", 2, 1'000), outbound_("outbound", 1, 100) {
   pipeline_ = std::make_unique<homeserver::RoomPipeline>(homeserver::PipelineContext{
       us,
       key,
@@ -77,6 +85,13 @@ Result<EventId> LonelyRooms::say(const RoomId& room, const UserId& sender) {
   draft.content_json = R"({"body":"The quick brown fox jumps over the lazy dog.","msgtype":"m.text"})";
   std::promise<Result<EventId>> answer;
   pipeline_->submit_local(std::move(draft), [&answer](Result<EventId> sent) { answer.set_value(std::move(sent)); });
+  return answer.get_future().get();
+}
+
+homeserver::RemoteOutcome LonelyRooms::receive(const ServerName& origin, Json pdu) {
+  std::promise<homeserver::RemoteOutcome> answer;
+  pipeline_->submit_remote(origin, std::move(pdu),
+                           [&answer](homeserver::RemoteOutcome outcome) { answer.set_value(std::move(outcome)); });
   return answer.get_future().get();
 }
 

@@ -17,6 +17,9 @@ class LonelyRooms {
 
   // A message, on the disk when this returns. Errors: as RoomPipeline::submit_local().
   Result<EventId> say(const RoomId& room, const UserId& sender);
+  // What became of an event that another server sent, signed by this one's key. Decided, and on the disk, when this
+  // returns.
+  homeserver::RemoteOutcome receive(const ServerName& origin, Json pdu);
 
  private:
   std::unique_ptr<homeserver::RemoteRooms> nobody_;

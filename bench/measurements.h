@@ -33,5 +33,6 @@ Result<void> measure_waiting(Run& run);
 Result<void> measure_federation(Run& run);
 Result<void> measure_joins(Run& run);
 Result<void> measure_rooms(Run& run);
+Result<void> measure_floods(Run& run);
 
 }  // namespace skerry::bench

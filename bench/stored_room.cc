@@ -96,6 +96,14 @@ EventId StoredRoom::add(Tip& tip, const UserId& sender, const std::string& type,
   return event->id();
 }
 
+EventPtr StoredRoom::draft(Tip& tip, const UserId& sender, const std::string& type,
+                           const std::optional<std::string>& state_key, const Json& content) {
+  EventPtr event = make(tip, sender, type, state_key, content);
+  if (state_key) tip.state[StateKey{type, *state_key}] = event->id();
+  tip.heads = {event->id()};
+  return event;
+}
+
 EventId StoredRoom::member(Tip& tip, const UserId& sender, const UserId& target, const std::string& membership,
                            const std::string& name) {
   Json content = {{"membership", membership}};

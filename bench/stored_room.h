@@ -23,6 +23,7 @@ class TemporaryStore {
   TemporaryStore& operator=(const TemporaryStore&) = delete;
 
   storage::Database& database() { return *database_; }
+  const std::string& folder() const { return folder_; }
   // Closes and opens it, so that nothing is in memory. Errors: storage.
   Result<void> reopen();
 
@@ -55,6 +56,9 @@ class StoredRoom {
               const Json& content);
   EventId member(Tip& tip, const UserId& sender, const UserId& target, const std::string& membership,
                  const std::string& name = {});
+  // An event after the tip, which moves on as far as it needs no state's id; the store does not get it.
+  EventPtr draft(Tip& tip, const UserId& sender, const std::string& type, const std::optional<std::string>& state_key,
+                 const Json& content);
   // Everybody joins: the place where the room may fork.
   Tip& whole() { return whole_; }
   // Waits until all is on the disk.
