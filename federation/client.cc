@@ -11,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include "federation/backoff.h"
-
 #include "federation/request_auth.h"
 
 namespace skerry::federation {

@@ -354,8 +354,8 @@ struct Outbox::Impl : std::enable_shared_from_this<Impl> {
   }
 };
 
-Outbox::Outbox(RequestSender& client, storage::FederationStore& store, net::Scheduler& scheduler,
-               net::WorkerPool& pool, net::Clock& clock, ServerName us, BackoffOptions backoff)
+Outbox::Outbox(RequestSender& client, storage::FederationStore& store, net::Scheduler& scheduler, net::WorkerPool& pool,
+               net::Clock& clock, ServerName us, BackoffOptions backoff)
     : impl_(std::make_shared<Impl>(client, store, scheduler, pool, clock, std::move(us), backoff)) {}
 
 Outbox::~Outbox() { stop(); }

@@ -24,10 +24,10 @@ class Steering {
   Steering(const Steering&) = delete;
   Steering& operator=(const Steering&) = delete;
 
-  void set_clock_offset_ms(std::int64_t ahead_ms);    // 0: right; the count begins anew
-  void set_backoff_max_ms(std::int64_t most_ms);      // 0: as the configuration says; the count begins anew
-  std::uint64_t wrong_times() const;                  // how often a wrong time was told
-  std::uint64_t changed_rests() const;                // how often a rest was bounded by backoff_max_ms
+  void set_clock_offset_ms(std::int64_t ahead_ms);  // 0: right; the count begins anew
+  void set_backoff_max_ms(std::int64_t most_ms);    // 0: as the configuration says; the count begins anew
+  std::uint64_t wrong_times() const;                // how often a wrong time was told
+  std::uint64_t changed_rests() const;              // how often a rest was bounded by backoff_max_ms
 
   // What the server asks; counted where it is not the usual.
   std::int64_t clock_offset_ms();

@@ -71,8 +71,8 @@ class TcpRelay {
   // Resets the open connections that come from these sources, whatever the policy says.
   virtual void reset_open(const std::function<bool(const std::string& source)>& whose) = 0;
   virtual std::uint64_t accepted() const = 0;
-  virtual std::uint64_t bytes() const = 0;      // both ways
-  virtual std::uint16_t port() const = 0;       // where it listens
+  virtual std::uint64_t bytes() const = 0;  // both ways
+  virtual std::uint16_t port() const = 0;   // where it listens
 };
 
 }  // namespace skerry::net

@@ -20,7 +20,8 @@ struct ResolverOptions {
 };
 
 struct SrvTarget {
-  std::string host;  // empty in an answer without others: the service is decidedly not there (RFC 2782: a target of ".")
+  // Empty in an answer without others: the service is decidedly not there (RFC 2782: a target of ".").
+  std::string host;
   std::uint16_t port = 0;
   std::uint16_t priority = 0;
   std::uint16_t weight = 0;

@@ -1,6 +1,6 @@
 // GET  /login              m.login.password, m.login.token; with application services, theirs
-// POST /login              a new session for a user name and password, for a token of /login/get_token, or for a user of
-// an application service
+// POST /login              a new session: by user name and password, by a token of /login/get_token, or as application
+//                          services log their users in
 // POST /refresh            the next tokens of a session, for its refresh token
 // POST /logout, /logout/all  ends this session, or all of the caller's
 // GET  /account/whoami     who the caller is

@@ -8,7 +8,6 @@ namespace skerry::homeserver {
 
 namespace {
 
-
 Error unknown_room(const RoomId& room) {
   return Error{ErrorCode::not_found, "this server knows no room " + room.str()};
 }

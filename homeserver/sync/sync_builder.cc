@@ -156,7 +156,8 @@ class RoomsBuilder {
     if (!is_new(invite.position) && !request_.full_state) return {};
     auto known = database_.rooms().membership(invite.room, request_.user);
     if (!known) return tl::make_unexpected(known.error());
-    // This server sees the room itself and knows better; that an invitation is over because it was accepted is no leave.
+    // This server sees the room itself and knows better; that an invitation is over because it was accepted is no
+    // leave.
     const bool over = invite.membership == "leave";
     if (*known && ((*known)->position > invite.position || (over && (*known)->membership != "leave"))) return {};
     const std::string id = invite.room.str();

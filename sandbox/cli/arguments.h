@@ -49,13 +49,13 @@ struct Arguments {
   std::string file;                   // seed, scenario
   std::optional<std::uint64_t> seed;  // seed, scenario run
 
-  std::string from;                        // link
-  std::string to;                          // link
-  bool one_way = false;                    // link
-  LinkSettings link;                       // link
-  std::string duration;                    // clock, backoff
-  std::string dns_answer;                  // dns
-  std::vector<std::string> group_words;    // partition, as the shell split them
+  std::string from;                      // link
+  std::string to;                        // link
+  bool one_way = false;                  // link
+  LinkSettings link;                     // link
+  std::string duration;                  // clock, backoff
+  std::string dns_answer;                // dns
+  std::vector<std::string> group_words;  // partition, as the shell split them
 
   std::string target;  // bench; its groups are `names`
   bool quick = false;  // bench
@@ -78,7 +78,7 @@ struct Arguments {
   bool keep = false;                       // exec
   std::vector<std::string> foreign_words;  // exec: the program and its arguments
 
-  std::string how_called = "skerry";      // welcome: what a user types to run this program
+  std::string how_called = "skerry";  // welcome: what a user types to run this program
 
   bool ephemeral = false;  // supervise
   int starter = -1;        // supervise

@@ -52,9 +52,8 @@ std::vector<std::vector<std::string>> groups_of(const std::vector<std::string>& 
 }  // namespace
 
 Result<void> link_command(const Arguments& args) {
-  return change_faults(args, [&](Controller& controller) {
-    return controller.link(args.from, args.to, args.one_way, args.link);
-  });
+  return change_faults(
+      args, [&](Controller& controller) { return controller.link(args.from, args.to, args.one_way, args.link); });
 }
 
 Result<void> partition_command(const Arguments& args) {

@@ -155,8 +155,8 @@ class EventWriter {
         .run();
   }
 
-  // The ancestors of accepted events that are not there with their place are where history must be asked for, and are no
-  // heads when they come. What builds on them and was not accepted itself is no reason to hold them for the past.
+  // The ancestors of accepted events that are not there with their place are where history must be asked for, and are
+  // no heads when they come. What builds on them and was not accepted itself is no reason to hold them for the past.
   void note_missing() {
     Query(connection_, "DELETE FROM missing_events WHERE event_id = ?", event_.id().str()).run();
     const bool was_missing = connection_.database().getChanges() > 0;

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/client/fake_homeserver.h"
-#include "tests/support/pseudo_terminal.h"
 #include "tests/support/homeserver_process.h"
+#include "tests/support/pseudo_terminal.h"
 
 namespace skerry::test {
 namespace {

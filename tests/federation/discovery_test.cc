@@ -78,7 +78,8 @@ TEST_CASE("a well-known delegation leads to its server by each way that the step
   internet.srv("_matrix-fed._tcp.hs.a4.net.test", "second.net.test", 2, 20);
   internet.srv("_matrix-fed._tcp.hs.a4.net.test", "first.net.test", 1, 10);
   internet.srv("_matrix._tcp.hs.a4.net.test", "old.net.test", 3);
-  CHECK(seeker.find("a4.net.test") == Places{"first.net.test:1 hs.a4.net.test hs.a4.net.test", "second.net.test:2 hs.a4.net.test hs.a4.net.test"});
+  CHECK(seeker.find("a4.net.test") ==
+        Places{"first.net.test:1 hs.a4.net.test hs.a4.net.test", "second.net.test:2 hs.a4.net.test hs.a4.net.test"});
   CHECK(internet.srv_asked("_matrix._tcp.hs.a4.net.test") == 0);
   // 3.4
   internet.well_known("a5.net.test", "hs.a5.net.test");
@@ -229,7 +230,8 @@ TEST_CASE("forgetting a server asks its well-known anew but not one that just fa
 TEST_CASE("equal lookups at the same time are one") {
   Seeker seeker;
   Held held;
-  seeker.internet.web("g.net.test", [&](net::HttpRequest, net::Responder responder) { held.hold(std::move(responder)); });
+  seeker.internet.web("g.net.test",
+                      [&](net::HttpRequest, net::Responder responder) { held.hold(std::move(responder)); });
   std::vector<Waited<Result<Endpoints>>> all;
   for (int i = 0; i < 20; ++i) all.push_back(seeker.begin("g.net.test"));
   REQUIRE(held.wait(1));

@@ -264,8 +264,7 @@ TEST_CASE("the room directory lists what was made public and pages through it") 
   const Json some = must(server.alice.post(list, {{"filter", {{"generic_search_term", "room 3"}}}}));
   REQUIRE(some.at("chunk").size() == 1);
   CHECK(some.at("chunk")[0].at("name") == "Room 3");
-  create_room(server.alice,
-              {{"visibility", "public"}, {"name", "Space"}, {"creation_content", {{"type", "m.space"}}}});
+  create_room(server.alice, {{"visibility", "public"}, {"name", "Space"}, {"creation_content", {{"type", "m.space"}}}});
   const auto names_of = [&](const Json& types) {
     std::set<std::string> names;
     const Json found = must(server.alice.post(list, {{"filter", {{"room_types", types}}}}));

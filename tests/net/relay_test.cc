@@ -157,8 +157,12 @@ TEST_CASE("latency and jitter delay each way and keep the order") {
   Loopback loopback;
   auto server = loopback.serve(
       false,
-      [](HttpRequest request, Responder responder) { responder.respond({200, {}, std::move(request.body)}); },
-      [](HttpServerOptions& options) { options.body_limit = [](const HttpRequest&) { return std::size_t{4'000'000}; }; });
+      [](HttpRequest request, Responder responder) {
+        responder.respond({200, {}, std::move(request.body)});
+      },
+      [](HttpServerOptions& options) {
+        options.body_limit = [](const HttpRequest&) { return std::size_t{4'000'000}; };
+      });
   auto rules = std::make_shared<Rules>();
   const auto tally = std::make_shared<Tally>();
   ConnectionRules late;

@@ -167,9 +167,8 @@ TEST_CASE("a gateway's 503 reaches servers and clients in the server's place") {
 }
 
 TEST_CASE("a bad certificate is refused by servers and by clients, each for its reason") {
-  const auto [what, reason] = GENERATE(table<LinkMode, std::string>({{LinkMode::expired_cert, "expired"},
-                                                                     {LinkMode::wrong_cert, "mismatch"},
-                                                                     {LinkMode::untrusted_cert, "issuer"}}));
+  const auto [what, reason] = GENERATE(table<LinkMode, std::string>(
+      {{LinkMode::expired_cert, "expired"}, {LinkMode::wrong_cert, "mismatch"}, {LinkMode::untrusted_cert, "issuer"}}));
   INFO(to_text(what));
   Pair pair;
   pair.link("alpha", "bravo", mode(what), true);
@@ -223,8 +222,9 @@ TEST_CASE("a server whose clock is wrong signs its events with that time, also a
   fault.server = "alpha";
   fault.offset_ms = 3'600'000;
   const auto minutes_ahead = [&](const std::string& text) {
-    const auto event = must(
-        pair.alice.person().api().get("/rooms/" + pair.room + "/event/" + pair.alice.says(pair.room, text)), "an event");
+    const auto event =
+        must(pair.alice.person().api().get("/rooms/" + pair.room + "/event/" + pair.alice.says(pair.room, text)),
+             "an event");
     return (event.at("origin_server_ts").get<std::int64_t>() - skerry::net::system_clock().now_ms()) / 60'000;
   };
   CHECK(minutes_ahead("before") == 0);

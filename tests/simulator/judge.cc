@@ -118,9 +118,8 @@ class Judge {
   // say is soft-failed on the other side, and nobody there builds on it.
   static bool together(const Holding& one, const Holding& other) {
     const auto has_a_voice = [&](const ServerName& server) {
-      return std::any_of(one.joined.begin(), one.joined.end(), [&](const UserId& user) {
-        return user.server() == server && other.joined.contains(user);
-      });
+      return std::any_of(one.joined.begin(), one.joined.end(),
+                         [&](const UserId& user) { return user.server() == server && other.joined.contains(user); });
     };
     return has_a_voice(one.node->name()) && has_a_voice(other.node->name());
   }

@@ -1,6 +1,5 @@
 #include <atomic>
 
-
 #include <catch2/catch.hpp>
 
 #include "tests/storage/stores.h"
