@@ -61,6 +61,7 @@ TEST_CASE("a locked user may do nothing but log out and keeps the sessions for a
   refreshable["refresh_token"] = true;
   const Json phone = must(home.nobody.post(login_path, refreshable));
   const Api leaving = home.nobody.login("bob");
+  CHECK(home.bob.get(whoami_path).status == 200);  // the server remembers the session
   CHECK(must(home.root.get(lock_path(home.bob.user_id))) == Json{{"locked", false}});
   CHECK(must(home.root.put(lock_path(home.bob.user_id), {{"locked", true}})) == Json{{"locked", true}});
   CHECK(must(home.root.get(lock_path(home.bob.user_id))) == Json{{"locked", true}});
