@@ -1,5 +1,8 @@
 #include "core/auth_graph.h"
 
+#include <bit>
+#include <cstdint>
+
 namespace skerry::resolution {
 
 namespace {
@@ -65,24 +68,65 @@ const EventIds& Unconflicted::ids() {
 
 namespace {
 
-// `starts` and all that is reached from them over auth_events, without what `is_end` says yes to and what is reached
-// through that only.
-template <class IsEnd>
-EventIds reach(AuthGraph& graph, const EventIds& starts, const IsEnd& is_end) {
-  EventIds reached;
-  EventIds seen = starts;
-  std::vector<EventId> open(starts.begin(), starts.end());
-  while (!open.empty()) {
-    EventId id = std::move(open.back());
-    open.pop_back();
-    if (is_end(id)) continue;
-    if (const EventPtr event = graph.find(id)) {
-      for (const EventId& cited : event->auth_events()) {
-        if (seen.insert(cited).second) open.push_back(cited);
-      }
+// Which of the forks reach an event: a bit each.
+class ForkSet {
+ public:
+  explicit ForkSet(std::size_t forks) : words_((forks + 63) / 64) {}
+  void add(std::size_t fork) { words_[fork / 64] |= std::uint64_t{1} << fork % 64; }
+  // True when that changed something.
+  bool add_all(const ForkSet& other) {
+    bool is_more = false;
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      is_more = is_more || (other.words_[i] & ~words_[i]) != 0;
+      words_[i] |= other.words_[i];
     }
-    reached.insert(std::move(id));
+    return is_more;
   }
+  std::size_t size() const {
+    std::size_t forks = 0;
+    for (const std::uint64_t word : words_) forks += static_cast<std::size_t>(std::popcount(word));
+    return forks;
+  }
+
+ private:
+  std::vector<std::uint64_t> words_;
+};
+
+// All that is reached from the forks' events over auth_events, themselves included, and by which forks; without what
+// `is_end` says yes to and what is reached through that only. Forks mostly differ in little: they walk together.
+template <class IsEnd>
+std::unordered_map<EventId, ForkSet> reach(AuthGraph& graph, const std::vector<EventIds>& forks, const IsEnd& is_end) {
+  std::unordered_map<EventId, ForkSet> reached;
+  EventIds ends;
+  std::vector<EventId> open;  // has forks to hand on
+  EventIds waiting;           // the same
+  const auto hand_on = [&](const EventId& id) {
+    if (waiting.insert(id).second) open.push_back(id);
+  };
+  for (std::size_t i = 0; i < forks.size(); ++i) {
+    for (const EventId& id : forks[i]) {
+      reached.try_emplace(id, forks.size()).first->second.add(i);
+      hand_on(id);
+    }
+  }
+  while (!open.empty()) {
+    const EventId id = std::move(open.back());
+    open.pop_back();
+    waiting.erase(id);
+    if (ends.contains(id)) continue;
+    if (is_end(id)) {
+      ends.insert(id);
+      continue;
+    }
+    const EventPtr event = graph.find(id);
+    if (event == nullptr) continue;
+    const ForkSet here = reached.at(id);
+    for (const EventId& cited : event->auth_events()) {
+      const auto [entry, is_new] = reached.try_emplace(cited, forks.size());
+      if (entry->second.add_all(here)) hand_on(cited);
+    }
+  }
+  for (const EventId& id : ends) reached.erase(id);
   return reached;
 }
 
@@ -171,16 +215,13 @@ EventIds auth_difference(AuthGraph& graph, Unconflicted& common, const std::vect
   const auto is_common = [&](const EventId& id) {
     return has_index ? chains.contains(id) : common.contains(graph, id);
   };
-  std::unordered_map<EventId, std::size_t> forks_reaching;
+  auto reached = reach(graph, differing, is_common);
   for (const EventIds& starts : differing) {
-    for (const EventId& id : reach(graph, starts, is_common)) ++forks_reaching[id];
-  }
-  for (const EventIds& starts : differing) {
-    for (const EventId& id : starts) forks_reaching.erase(id);
+    for (const EventId& id : starts) reached.erase(id);
   }
   EventIds difference;
-  for (const auto& [id, forks] : forks_reaching) {
-    if (forks < differing.size()) difference.insert(id);
+  for (const auto& [id, forks] : reached) {
+    if (forks.size() < differing.size()) difference.insert(id);
   }
   if (!has_index) remove_reached(graph, common.ids(), difference);
   return difference;
