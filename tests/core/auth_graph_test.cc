@@ -98,6 +98,27 @@ TEST_CASE("the auth difference of any graph is what some forks' chains have and 
   });
 }
 
+TEST_CASE("what all of many forks reach is no auth difference") {
+  RoomBuilder room("11");
+  int made = 0;
+  const auto citing = [&](const std::vector<EventId>& ids) {
+    Json cited = Json::array();
+    for (const EventId& id : ids) cited.push_back(id.str());
+    const Draft draft{alice, "m.room.topic", std::to_string(++made), "{}", 0, {{"auth_events", cited.dump()}}};
+    return room.make(room.at_create(), draft)->id();
+  };
+  const EventId of_all = citing({room.create()->id()});
+  const EventId of_last = citing({room.create()->id()});
+  std::vector<EventIds> differing(99);
+  for (EventIds& fork : differing) fork.insert(citing({of_all}));
+  differing.push_back({citing({of_all, of_last})});
+  const StateMap base{{StateKey{"m.room.create", ""}, room.create()->id()}};
+  const EventLookup lookup = room.lookup();
+  AuthGraph graph(lookup, no_index);
+  resolution::Unconflicted unconflicted(base, {});
+  CHECK(auth_difference(graph, unconflicted, differing) == EventIds{of_last});
+}
+
 TEST_CASE("the conflicted subgraph of any graph is all that lies between conflicted events") {
   rc::prop("subgraph", [] {
     RoomBuilder room("12");
