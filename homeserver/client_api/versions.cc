@@ -10,7 +10,9 @@ namespace skerry::homeserver::client_api {
 
 void get_versions(Services&, Call, Reply reply) {
   // A version is named once nothing is missing that clients take for granted where they see its name.
-  reply.json({{"versions", {"r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10"}},
+  reply.json({{"versions",
+               {"r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11",
+                "v1.12", "v1.13", "v1.14", "v1.15", "v1.16"}},
               {"unstable_features", Json::object()}});
 }
 
