@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t connections = 20'000;
 constexpr std::size_t seeding_lanes = 32;
 constexpr std::chrono::seconds request_time{120};
+// Whoever waits is to wait for a message, not to be told that the others came online.
+const std::string unseen = "&set_presence=offline";
 
 net::ResolverOptions no_names() { return {}; }
 
@@ -191,7 +193,8 @@ net::OutgoingRequest message_request(const Target& target, const std::string& to
 Result<std::string> sync_token(Load& load, const Target& target, const std::string& token) {
   const std::string filter =
       net::percent_encode(R"({"room":{"state":{"lazy_load_members":true},"timeline":{"limit":1}}})");
-  const auto json = body_of(load.http().call(target.request("GET", "/sync?timeout=0&filter=" + filter, token)), "sync");
+  const auto json =
+      body_of(load.http().call(target.request("GET", "/sync?timeout=0" + unseen + "&filter=" + filter, token)), "sync");
   if (!json) return tl::make_unexpected(json.error());
   return json->value("next_batch", "");
 }
@@ -199,7 +202,8 @@ Result<std::string> sync_token(Load& load, const Target& target, const std::stri
 net::OutgoingRequest sync_request(const Target& target, const std::string& token, const std::string& since,
                                   std::chrono::milliseconds timeout) {
   auto request = target.request(
-      "GET", "/sync?timeout=" + std::to_string(timeout.count()) + "&since=" + net::percent_encode(since), token);
+      "GET", "/sync?timeout=" + std::to_string(timeout.count()) + unseen + "&since=" + net::percent_encode(since),
+      token);
   request.timeout = timeout + request_time;
   return request;
 }

@@ -40,6 +40,8 @@ Result<void> measure_wake_up(Run& run, Load& load, const Target& target, const s
     const auto answers = waiters.collect();
     for (std::size_t i = 0; i < answers.size(); ++i) {
       if (answers[i].next_batch.empty()) return fail(ErrorCode::remote_error, "a /sync failed");
+      if (answers[i].at < begin)
+        return fail(ErrorCode::remote_error, "a /sync was answered before there was a message");
       since[i] = answers[i].next_batch;
       seconds.push_back(std::chrono::duration<double>(answers[i].at - begin).count());
     }
