@@ -3,15 +3,14 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/homeserver/chat_api.h"
+#include "tests/support/processes.h"
 #include "tests/support/scripted_server.h"
 
 namespace skerry::test {
@@ -103,13 +102,10 @@ class FakeAppservice {
       [this](const net::HttpRequest& request, net::Responder responder) { answer(request, std::move(responder)); }};
 };
 
-// Waits until `condition` holds; fails the test after a minute.
-inline void eventually(const std::string& what, const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) FAIL("never: " << what);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+// Waits until it holds; fails the test, naming what was waited for, when it does not in time.
+inline void eventually(const std::string& what, const std::function<bool()>& holds) {
+  INFO("waits until " << what);
+  REQUIRE(eventually(holds));
 }
 
 // A homeserver with this application service. The file is beside its configuration.
