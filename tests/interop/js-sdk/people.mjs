@@ -16,10 +16,19 @@ process.on("unhandledRejection", (error) => {
     if (error?.name !== "AbortError") throw error;
 });
 
-const started = [];
+// Each client that was started, with what cuts off its requests.
+const started = new Map();
 
 export function stopAll() {
-    for (const client of started) client.stopClient();
+    for (const client of started.keys()) client.stopClient();
+}
+
+// The end of a session. What the client still asks by itself, such as the edits of an old message, is cut off before: the
+// SDK does not catch that the server no longer knows the token.
+export async function logOut(client) {
+    client.stopClient();
+    started.get(client).abort();
+    await sdk.createClient({ baseUrl: client.baseUrl, accessToken: client.getAccessToken() }).logout();
 }
 
 // Waits until `look` gives something that is not undefined, null or false.
@@ -62,11 +71,13 @@ export async function person(name, url) {
 }
 
 export async function session(made, url, options = {}) {
+    const end = new AbortController();
     const client = sdk.createClient({
         baseUrl: url, userId: made.user_id, deviceId: made.device_id, accessToken: made.access_token,
         timelineSupport: true,
+        fetchFn: (what, how) => fetch(what, { ...how, signal: AbortSignal.any([end.signal, how?.signal].filter(Boolean)) }),
     });
-    started.push(client);
+    started.set(client, end);
     await client.startClient({ initialSyncLimit: 10, lazyLoadMembers: true, threadSupport: true, pendingEventOrdering: "detached", ...options });
     await until(`${made.user_id} is prepared`, () => client.isInitialSyncComplete());
     return client;
