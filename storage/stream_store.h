@@ -37,6 +37,8 @@ class StreamStore {
 
   virtual Result<StreamPosition> put_receipt(const Receipt& receipt) = 0;
   virtual Result<std::vector<Receipt>> receipts(const RoomId& room, StreamPosition from, StreamPosition to) = 0;
+  // One user's, a handful whatever the room's size; in no order.
+  virtual Result<std::vector<Receipt>> receipts_of(const RoomId& room, const UserId& user) = 0;
 };
 
 }  // namespace skerry::storage

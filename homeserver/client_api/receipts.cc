@@ -1,6 +1,7 @@
 // POST /rooms/{roomId}/receipt/{receiptType}/{eventId}   how far the caller has read; durable, told to the room's
-// servers POST /rooms/{roomId}/read_markers                      the same, with the fully-read marker Client-server
-// API, 'Receipts', 'Fully read markers'.
+// servers POST /rooms/{roomId}/read_markers                      the same, with the fully-read marker
+//
+// Client-server API, 'Receipts', 'Fully read markers'.
 #include <nlohmann/json.hpp>
 
 #include "homeserver/client_api/common.h"
@@ -25,9 +26,11 @@ Result<void> store_fully_read(Services& services, const UserId& user, const Room
 }
 
 Result<void> store_receipt(Services& services, const storage::Receipt& receipt) {
+  // A waiting /sync may show the receipt as soon as it is written, with the counts that it leaves.
+  auto moving = services.unread.moving_receipt(receipt.user, receipt.room);
   auto position = services.database.stream().put_receipt(receipt);
+  moving.reset();
   if (!position) return tl::make_unexpected(position.error());
-  services.unread.forget(receipt.user, receipt.room);
   if (receipt.type == "m.read.private") {
     services.notifier.notify(*position, {receipt.user});
     return {};

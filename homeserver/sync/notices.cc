@@ -73,13 +73,12 @@ bool ReadTo::covers(storage::StreamPosition position, const EventId& thread) con
   return found != threads.end() && position <= found->second;
 }
 
-Result<ReadTo> read_to(storage::Database& database, const UserId& user, const RoomId& room,
-                       storage::StreamPosition now) {
-  auto receipts = database.stream().receipts(room, 0, now);
+Result<ReadTo> read_to(storage::Database& database, const UserId& user, const RoomId& room) {
+  auto receipts = database.stream().receipts_of(room, user);
   if (!receipts) return tl::make_unexpected(receipts.error());
   ReadTo read;
   for (const storage::Receipt& receipt : *receipts) {
-    if (receipt.user != user || (receipt.type != "m.read" && receipt.type != "m.read.private")) continue;
+    if (receipt.type != "m.read" && receipt.type != "m.read.private") continue;
     auto event = database.rooms().event(receipt.event);
     if (!event) return tl::make_unexpected(event.error());
     if (!*event || !(*event)->position) continue;
@@ -111,7 +110,7 @@ Result<RoomNotices> notices_of_room(storage::Database& database, const RoomReade
   auto page = database.rooms().live_events(room, 0, to, events, true);
   if (!page) return tl::make_unexpected(page.error());
   if (page->limited && !page->events.empty()) found.complete_from = page->events.front().position.value_or(0);
-  auto read = read_to(database, user, room, database.stream().current());
+  auto read = read_to(database, user, room);
   if (!read) return tl::make_unexpected(read.error());
   for (storage::StoredEvent& stored : page->events) {
     const Notice notice = stored.redacted_by ? Notice::none : notice_of(reader, user, *stored.event);

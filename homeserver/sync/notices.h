@@ -28,8 +28,7 @@ struct ReadTo {
 
   bool covers(storage::StreamPosition position, const EventId& thread) const;
 };
-Result<ReadTo> read_to(storage::Database& database, const UserId& user, const RoomId& room,
-                       storage::StreamPosition now);
+Result<ReadTo> read_to(storage::Database& database, const UserId& user, const RoomId& room);
 
 struct NoticedEvent {
   storage::StoredEvent event;

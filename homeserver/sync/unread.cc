@@ -23,11 +23,21 @@ struct UnreadCounter::Impl {
 
   Impl(storage::Database& opened, RoomReader& room_reader) : database(opened), reader(room_reader) {}
 
+  using Key = std::pair<UserId, RoomId>;
+
   storage::Database& database;
   RoomReader& reader;
   std::mutex mutex;
-  std::map<std::pair<UserId, RoomId>, Entry> entries;
-  std::uint64_t forgotten = 0;  // calls of forget(): a count that began before one is not kept
+  std::map<Key, Entry> entries;
+  std::map<Key, int> moving;  // receipts that are being written
+  std::uint64_t moved = 0;    // receipts that were: a count that began before one is not kept
+
+  void end_move(const Key& key) {
+    std::scoped_lock lock(mutex);
+    ++moved;
+    const auto found = moving.find(key);
+    if (--found->second == 0) moving.erase(found);
+  }
 
   // Counts one event, which came after all those that were counted.
   Result<void> add(const UserId& user, const storage::StoredEvent& stored, const ReadTo& read, UnreadCounts& counts) {
@@ -64,13 +74,13 @@ Result<UnreadCounts> UnreadCounter::count(const UserId& user, const RoomId& room
   std::uint64_t began_at = 0;
   {
     std::scoped_lock lock(impl_->mutex);
-    began_at = impl_->forgotten;
+    began_at = impl_->moved;
     if (auto found = impl_->entries.find(key); found != impl_->entries.end()) entry = found->second;
   }
   // What is kept was counted up to the newest event then; no receipt came since, and none of before covers new events.
   ReadTo read;
   if (!entry) {
-    auto found = read_to(impl_->database, user, room, now);
+    auto found = read_to(impl_->database, user, room);
     if (!found) return tl::make_unexpected(found.error());
     read = std::move(*found);
     entry = Impl::Entry{read.everywhere, {}};
@@ -84,14 +94,16 @@ Result<UnreadCounts> UnreadCounter::count(const UserId& user, const RoomId& room
   entry->counted_to = now;
   std::scoped_lock lock(impl_->mutex);
   if (impl_->entries.size() >= max_entries) impl_->entries.clear();
-  if (impl_->forgotten == began_at) impl_->entries[key] = *entry;
+  if (impl_->moved == began_at && !impl_->moving.contains(key)) impl_->entries[key] = *entry;
   return entry->counts;
 }
 
-void UnreadCounter::forget(const UserId& user, const RoomId& room) {
+std::shared_ptr<void> UnreadCounter::moving_receipt(const UserId& user, const RoomId& room) {
+  const Impl::Key key(user, room);
   std::scoped_lock lock(impl_->mutex);
-  ++impl_->forgotten;
-  impl_->entries.erase({user, room});
+  ++impl_->moving[key];
+  impl_->entries.erase(key);
+  return {static_cast<void*>(nullptr), [impl = impl_, key](void*) { impl->end_move(key); }};
 }
 
 UnreadCount UnreadCounts::all() const {

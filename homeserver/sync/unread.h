@@ -32,8 +32,8 @@ class UnreadCounter {
 
   // Events after the user's last read receipts, up to `now`, at most 1,000 of them. Errors: storage.
   Result<UnreadCounts> count(const UserId& user, const RoomId& room, storage::StreamPosition now);
-  // The user's receipt moved: the next count() begins anew.
-  void forget(const UserId& user, const RoomId& room);
+  // To be held from before a receipt of the user's is written until it was: what count() made without it is not kept.
+  [[nodiscard]] std::shared_ptr<void> moving_receipt(const UserId& user, const RoomId& room);
 
  private:
   struct Impl;

@@ -28,19 +28,35 @@ Result<StreamPosition> SqliteStreamStore::put_receipt(const Receipt& receipt) {
   });
 }
 
+namespace {
+
+// Of columns user, type, thread, event_id, ts_ms, position.
+std::vector<Receipt> list_of(const RoomId& room, Query query) {
+  std::vector<Receipt> list;
+  while (query.next()) {
+    list.push_back({room, stored_id<UserId>(query.text(0)), query.text(1), query.text(2),
+                    stored_id<EventId>(query.text(3)), query.integer(4), query.integer(5)});
+  }
+  return list;
+}
+
+}  // namespace
+
 Result<std::vector<Receipt>> SqliteStreamStore::receipts(const RoomId& room, StreamPosition from, StreamPosition to) {
   return readers_.read([&](Connection& connection) -> Result<std::vector<Receipt>> {
-    std::vector<Receipt> list;
-    Query query(connection,
-                "SELECT user, type, thread, event_id, ts_ms, position FROM receipts WHERE room = ? AND position > ? "
-                "AND position <= ? "
-                "ORDER BY position",
-                room.str(), from, to);
-    while (query.next()) {
-      list.push_back({room, stored_id<UserId>(query.text(0)), query.text(1), query.text(2),
-                      stored_id<EventId>(query.text(3)), query.integer(4), query.integer(5)});
-    }
-    return list;
+    return list_of(room, Query(connection,
+                               "SELECT user, type, thread, event_id, ts_ms, position FROM receipts "
+                               "WHERE room = ? AND position > ? AND position <= ? ORDER BY position",
+                               room.str(), from, to));
+  });
+}
+
+Result<std::vector<Receipt>> SqliteStreamStore::receipts_of(const RoomId& room, const UserId& user) {
+  return readers_.read([&](Connection& connection) -> Result<std::vector<Receipt>> {
+    return list_of(room, Query(connection,
+                               "SELECT user, type, thread, event_id, ts_ms, position FROM receipts "
+                               "WHERE room = ? AND user = ?",
+                               room.str(), user.str()));
   });
 }
 

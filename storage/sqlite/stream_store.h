@@ -21,6 +21,7 @@ class SqliteStreamStore final : public StreamStore {
   }
   Result<StreamPosition> put_receipt(const Receipt& receipt) override;
   Result<std::vector<Receipt>> receipts(const RoomId& room, StreamPosition from, StreamPosition to) override;
+  Result<std::vector<Receipt>> receipts_of(const RoomId& room, const UserId& user) override;
 
  private:
   Writer& writer_;

@@ -220,6 +220,8 @@ TestServer::TestServer(World& world, ServerName name) : world_(world), name_(std
 
 TestServer::~TestServer() { stop(); }
 
+storage::Database& TestServer::database() { return *store_; }
+
 void TestServer::start() {
   auto opened = storage::open_sqlite(folder_.path(), name_);
   if (!opened) throw std::runtime_error(opened.error().text);

@@ -57,6 +57,7 @@ class TestServer {
   homeserver::RoomReader& reader() { return *reader_; }
   homeserver::MembershipService& membership() { return *membership_; }
   WatchedRooms& rooms() { return *rooms_; }
+  storage::Database& database();
   const ServerName& name() const { return name_; }
   UserId user(const std::string& localpart) const;
 

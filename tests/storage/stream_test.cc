@@ -146,6 +146,10 @@ TEST_CASE("a receipt replaces the one before it of the same user and thread") {
   CHECK(all->back().position == *last);
   CHECK(stores.stream().receipts(room.id(), *first, *last - 1)->size() == 2);
   CHECK(stores.stream().receipts(room.id(), *last, *last + 10)->empty());
+  const auto own = stores.stream().receipts_of(room.id(), alice);
+  REQUIRE(own);
+  CHECK(own->size() == 2);
+  for (const storage::Receipt& one : *own) CHECK(one.user == alice);
 }
 
 TEST_CASE("rooms that changed between two positions are told; what is long ago is not") {
