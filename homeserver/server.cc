@@ -247,6 +247,8 @@ Server::Impl::Impl(Config given, Appservices read, std::unique_ptr<storage::Data
     appservice_sender.wake();
   });
   notifier.advance_to(database->stream().current());
+  // Who waits with a token finds out at once that it stands for nothing any more.
+  accounts.on_change([this](const UserId& user) { notifier.notify(database->stream().current(), {user}); });
 }
 
 // Their own users are there before anybody can ask for them.

@@ -106,9 +106,15 @@ struct Accounts::Impl {
   const std::chrono::milliseconds access_token_lifetime;
   PasswordHasher hasher;
   TokenCache cache;
+  std::function<void(const UserId&)> tell_change;
   std::array<std::mutex, 16> locks;  // by hash of the user
   std::once_flag decoy_made;
   std::string decoy;  // hash of a random password: checked for users that are not there
+
+  void changed(const UserId& user) {
+    cache.forget(user);
+    if (tell_change) tell_change(user);
+  }
 
   const std::string& decoy_hash() {
     std::call_once(decoy_made, [this] { decoy = hasher.hash(base64_encode(random.bytes(16))).value_or(""); });
@@ -142,9 +148,12 @@ Accounts::Accounts(storage::AccountStore& store, net::Clock& clock, net::Random&
                      {},
                      {},
                      {},
+                     {},
                      {}}) {}
 
 Accounts::~Accounts() = default;
+
+void Accounts::on_change(std::function<void(const UserId&)> changed) { impl_->tell_change = std::move(changed); }
 
 Result<UserId> Accounts::available(const std::string& localpart) {
   auto user = UserId::make_local(localpart, impl_->us);
@@ -212,7 +221,7 @@ Result<Session> Accounts::open_session(const UserId& user, const NewSession& wan
   if (*standing && (*standing)->locked) return locked_out();
   const storage::Device device{made.session.device, wanted.device_name, impl_->clock.now_ms()};
   auto put = impl_->store.put_device(user, device, made.stored);
-  impl_->cache.forget(user);
+  impl_->changed(user);
   if (!put) return tl::make_unexpected(put.error());
   return std::move(made.session);
 }
@@ -225,7 +234,7 @@ Result<Session> Accounts::refresh_session(const std::string& refresh_token) {
   if (!owner) return tl::make_unexpected(owner.error());
   if (!*owner) return unknown();
   if ((*owner)->standing.locked) return locked_out();
-  if ((*owner)->offered) impl_->cache.forget((*owner)->user);  // the tokens before them ended
+  if ((*owner)->offered) impl_->changed((*owner)->user);  // the tokens before them ended
   made.session.user = std::move((*owner)->user);
   made.session.device = std::move((*owner)->device);
   return std::move(made.session);
@@ -257,7 +266,7 @@ Result<Caller> Accounts::authenticate(const std::string& access_token) {
     return caller;
   }
   auto there = impl_->store.accept_tokens(hash);
-  impl_->cache.forget(caller->user);  // the tokens before these ended
+  impl_->changed(caller->user);  // the tokens before these ended
   if (!there) return tl::make_unexpected(there.error());
   if (!*there) return unknown();
   return caller;
@@ -272,31 +281,31 @@ Result<void> Accounts::close_sessions(const UserId& user, const std::vector<std:
     if (!closed && closed.error().code == ErrorCode::not_found) closed = {};
     if (!closed) break;
   }
-  impl_->cache.forget(user);
+  impl_->changed(user);
   return closed;
 }
 
 Result<void> Accounts::close_all_sessions(const UserId& user) {
   auto closed = impl_->store.remove_all_devices(user);
-  impl_->cache.forget(user);
+  impl_->changed(user);
   return closed;
 }
 
 Result<void> Accounts::set_locked(const UserId& user, bool locked) {
   auto set = impl_->store.set_locked(user, locked);
-  impl_->cache.forget(user);
+  impl_->changed(user);
   return set;
 }
 
 Result<void> Accounts::set_suspended(const UserId& user, bool suspended) {
   auto set = impl_->store.set_suspended(user, suspended);
-  impl_->cache.forget(user);
+  impl_->changed(user);
   return set;
 }
 
 Result<void> Accounts::deactivate(const UserId& user) {
   auto ended = impl_->store.deactivate(user);
-  impl_->cache.forget(user);
+  impl_->changed(user);
   return ended;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -51,6 +52,10 @@ class Accounts {
   Accounts(storage::AccountStore& store, net::Clock& clock, net::Random& random, ServerName us,
            Config::Passwords passwords, Config::Sessions sessions);
   ~Accounts();
+
+  // Called when what a user's tokens stand for has changed (a session that ended, a lock), on the thread that changed
+  // it: it must not block. Set before the first request.
+  void on_change(std::function<void(const UserId&)> changed);
 
   // Whether a new user may have this name. Errors: user_in_use, invalid_username.
   Result<UserId> available(const std::string& localpart);

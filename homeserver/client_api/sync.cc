@@ -17,8 +17,14 @@ namespace {
 // Owned by its subscription while it waits, and by the task that runs step() otherwise.
 class WaitingSync : public std::enable_shared_from_this<WaitingSync> {
  public:
-  WaitingSync(Services& services, SyncRequest request, std::int64_t deadline_ms, Reply reply)
-      : services_(services), request_(std::move(request)), deadline_ms_(deadline_ms), reply_(std::move(reply)) {}
+  // `token`: of the session that asks; none of an application service, whose token does not end.
+  WaitingSync(Services& services, SyncRequest request, std::optional<std::string> token, std::int64_t deadline_ms,
+              Reply reply)
+      : services_(services),
+        request_(std::move(request)),
+        token_(std::move(token)),
+        deadline_ms_(deadline_ms),
+        reply_(std::move(reply)) {}
 
   // Subscribes, builds, and answers or waits. On the `local` pool.
   void step() {
@@ -31,6 +37,7 @@ class WaitingSync : public std::enable_shared_from_this<WaitingSync> {
     spent.reset();
     auto self = shared_from_this();
     auto subscription = services_.notifier.subscribe(request_.user, [self] { self->wake(); });
+    if (auto holds = session_holds(); !holds) return reply_.error(holds.error());
     const std::int64_t now_ms = services_.clock.now_ms();
     bool empty = false;
     auto body = services_.sync.build(request_, services_.database.stream().current(), now_ms, &empty);
@@ -48,6 +55,15 @@ class WaitingSync : public std::enable_shared_from_this<WaitingSync> {
   }
 
  private:
+  // A session that ended or was locked while it waited hears nothing more.
+  Result<void> session_holds() {
+    if (!token_) return {};
+    auto caller = services_.accounts.authenticate(*token_);
+    if (!caller) return tl::make_unexpected(caller.error());
+    if (caller->standing.locked) return fail(ErrorCode::user_locked, "this account is locked");
+    return {};
+  }
+
   void wake() {
     std::scoped_lock lock(mutex_);
     woken_ = true;
@@ -63,6 +79,7 @@ class WaitingSync : public std::enable_shared_from_this<WaitingSync> {
 
   Services& services_;
   const SyncRequest request_;
+  const std::optional<std::string> token_;
   const std::int64_t deadline_ms_;
   Reply reply_;
   std::mutex mutex_;
@@ -117,7 +134,10 @@ void sync(Services& services, Call call, Reply reply) {
   const std::int64_t wait_ms = waits ? std::min<std::int64_t>(timeout->value_or(0), limits::sync_wait.count()) : 0;
   const std::int64_t deadline_ms = services.clock.now_ms() + wait_ms;
   services.presence.syncs(request.user, request.device, *presence, deadline_ms);
-  auto waiting = std::make_shared<WaitingSync>(services, std::move(request), deadline_ms, std::move(reply));
+  std::optional<std::string> token;
+  if (call.caller->appservice == nullptr) token = access_token(call).value_or("");
+  auto waiting =
+      std::make_shared<WaitingSync>(services, std::move(request), std::move(token), deadline_ms, std::move(reply));
   waiting->step();
 }
 

@@ -1,30 +1,13 @@
 // GET /metrics on a listener of its own.
+#include "tests/support/metrics.h"
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 #include "tests/support/api.h"
-#include "tests/support/homeserver_process.h"
 
 using namespace skerry;
 using namespace skerry::test;
-
-namespace {
-
-std::string metrics_url(const HomeserverProcess& server) {
-  const Json written = Json::parse(read_file(server.folder() + "/data/listeners.json"));
-  if (!written.contains("metrics")) return {};
-  return "http://127.0.0.1:" + std::to_string(written.at("metrics").at("port").get<int>());
-}
-
-// The value of a sample, as text; "" when there is none.
-std::string sample(const std::string& text, const std::string& name) {
-  const auto at = ("\n" + text).find("\n" + name + " ");
-  if (at == std::string::npos) return {};
-  const auto begin = at + name.size() + 1;
-  return text.substr(begin, text.find('\n', begin) - begin);
-}
-
-}  // namespace
 
 TEST_CASE("metrics are off unless asked for") {
   HomeserverProcess server;
@@ -34,7 +17,7 @@ TEST_CASE("metrics are off unless asked for") {
 
 TEST_CASE("metrics count what was asked and how long it took and what was written") {
   HomeserverOptions options;
-  options.tables = "[metrics]\naddress = \"127.0.0.1\"\nport = 0\n";
+  options.tables = metrics_table;
   HomeserverProcess server(options);
   const Api alice = Api(server.url()).register_user("alice");
   const std::string room = alice.post(std::string(v3) + "/createRoom").json.at("room_id").get<std::string>();

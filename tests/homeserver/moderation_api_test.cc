@@ -2,6 +2,7 @@
 // 'Server administration'.
 #include "core/crypto.h"
 #include "tests/homeserver/fake_appservice.h"
+#include "tests/support/waiting_sync.h"
 
 using namespace skerry;
 using namespace skerry::test;
@@ -46,8 +47,14 @@ void check_suspended(const Answer& answer) {
   CHECK(answer.errcode() == "M_USER_SUSPENDED");
 }
 
+HomeserverOptions with_metrics() {
+  HomeserverOptions options;
+  options.tables = metrics_table;
+  return options;
+}
+
 struct Home {
-  HomeserverProcess server;
+  HomeserverProcess server{with_metrics()};
   Api nobody{server.url()};
   Api root = administrator(nobody, "root");
   Api bob = nobody.register_user("bob");
@@ -63,8 +70,10 @@ TEST_CASE("a locked user may do nothing but log out and keeps the sessions for a
   const Api leaving = home.nobody.login("bob");
   CHECK(home.bob.get(whoami_path).status == 200);  // the server remembers the session
   CHECK(must(home.root.get(lock_path(home.bob.user_id))) == Json{{"locked", false}});
+  WaitingSync waiting(home.server, home.bob);
   CHECK(must(home.root.put(lock_path(home.bob.user_id), {{"locked", true}})) == Json{{"locked", true}});
   CHECK(must(home.root.get(lock_path(home.bob.user_id))) == Json{{"locked", true}});
+  check_locked(waiting.answer());
   check_locked(home.bob.get(whoami_path));
   check_locked(home.bob.get(std::string(v3) + "/sync?timeout=0"));
   check_locked(home.bob.post(std::string(v3) + "/createRoom"));

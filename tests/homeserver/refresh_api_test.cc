@@ -4,6 +4,7 @@
 
 #include "homeserver/steering.h"
 #include "tests/homeserver/fake_appservice.h"
+#include "tests/support/waiting_sync.h"
 
 using namespace skerry;
 using namespace skerry::test;
@@ -46,6 +47,7 @@ struct Home {
   HomeserverOptions options() const {
     HomeserverOptions wanted;
     wanted.steering_file = files.path() + "/steering";
+    wanted.tables = metrics_table;
     return wanted;
   }
   Kept log_in(const Json& more = Json::object()) const {
@@ -194,7 +196,9 @@ TEST_CASE("what ends a session ends its refresh tokens") {
     INFO(what);
     const Kept session = home.log_in();
     const Kept offered = home.refresh(session.refresh);
+    WaitingSync waiting(home.server, home.nobody.as(session.access));
     end(session);
+    CHECK(home.ended(waiting.answer()));
     CHECK(home.access_ended(session.access));
     CHECK(home.refresh_ended(session.refresh));
     CHECK(home.access_ended(offered.access));
@@ -216,6 +220,27 @@ TEST_CASE("what ends a session ends its refresh tokens") {
     must(home.nobody.as(session.access)
              .post(std::string(v3) + "/account/deactivate", {{"auth", password_login("alice")}}));
   });
+}
+
+TEST_CASE("a sync that waits past the end of its access token brings nothing new") {
+  const Home home;
+  const Kept phone = home.log_in();
+  WaitingSync waiting(home.server, home.nobody.as(phone.access));
+  home.steering->set_clock_offset_ms(6 * minute_ms);
+  must(home.alice.post(std::string(v3) + "/createRoom"));
+  const Answer answer = waiting.answer();
+  CHECK(answer.status == 401);
+  CHECK(answer.errcode() == "M_UNKNOWN_TOKEN");
+  CHECK(answer.json.value("soft_logout", false));
+}
+
+TEST_CASE("a sync waits on when another session of its user comes or goes") {
+  const Home home;
+  const Kept phone = home.log_in();
+  WaitingSync waiting(home.server, home.nobody.as(phone.access));
+  must(home.nobody.as(home.log_in().access).post(std::string(v3) + "/logout"));
+  const std::string room = must(home.alice.post(std::string(v3) + "/createRoom")).at("room_id");
+  CHECK(at(must(waiting.answer()), {"rooms", "join", room}).is_object());
 }
 
 TEST_CASE("another password that logs nobody out leaves refresh tokens as they are") {
