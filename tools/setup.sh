@@ -15,7 +15,8 @@ fail() {
 # Of the packages named, those that are not installed.
 missing_packages() {
   local installed
-  installed=" $(LC_ALL=C dpkg-query -W -f='${binary:Package}=${db:Status-Status}\n' -- "$@" 2>/dev/null |
+  # dpkg-query fails when it has never heard of one of them, and tells of the others all the same.
+  installed=" $({ LC_ALL=C dpkg-query -W -f='${binary:Package}=${db:Status-Status}\n' -- "$@" 2>/dev/null || true; } |
     sed -n 's/\(:[a-z0-9-]*\)\{0,1\}=installed$//p' | tr '\n' ' ') "
   local name
   for name in "$@"; do
