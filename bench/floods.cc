@@ -1,8 +1,12 @@
 // What a server makes of us that floods a room with events whose judging is dear: each where no other stands, refused
-// by the current state or not. Processor time and bytes of each event, by the room's size and by the flood's length.
+// by the current state or not. Processor time and bytes of each event, by the room's size and by the flood's length,
+// and how long a message takes in another room meanwhile.
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <ctime>
 #include <filesystem>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -60,6 +64,61 @@ std::uintmax_t bytes_of(const std::string& folder) {
   return bytes;
 }
 
+constexpr std::size_t quiet_messages = 200;
+constexpr std::size_t flood_beside = 30;
+
+// A room that is not flooded, where one user talks.
+class OtherRoom {
+ public:
+  OtherRoom(storage::Database& database, const Us& us) : room_(database.rooms(), us.name, us.key, 2) {}
+  Result<void> finish() { return room_.finish({room_.whole()}, room_.whole().state_id); }
+
+  // Seconds until each message is on the disk, one after the other while `go_on()`.
+  std::vector<double> talk(LonelyRooms& rooms, const std::function<bool()>& go_on) {
+    std::vector<double> seconds;
+    while (go_on()) {
+      const auto begin = std::chrono::steady_clock::now();
+      if (!rooms.say(room_.id(), room_.user(0))) break;
+      seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    }
+    return seconds;
+  }
+
+ private:
+  StoredRoom room_;
+};
+
+// What came of one event of the flood. Errors: internal, when it is not what was meant.
+Result<void> take_one(LonelyRooms& rooms, const Us& us, const Flood& flood, Json pdu) {
+  const auto outcome = rooms.receive(us.enemy, std::move(pdu));
+  const auto verdict = flood.banned ? Verdict::soft_failed : Verdict::accepted;
+  if (outcome.judgement.verdict == verdict) return {};
+  return fail(ErrorCode::internal, "not what becomes of a flood: " + outcome.judgement.reason);
+}
+
+// A message in another room, alone and while the flood goes on.
+Result<void> measure_beside(Run& run, const Flood& flood, std::size_t events, TemporaryStore& store, StoredRoom& room,
+                            std::vector<Tip>& places, OtherRoom& other) {
+  const Us us;
+  LonelyRooms rooms(store.database(), us.name, us.key);
+  std::size_t said = 0;
+  const Percentiles quiet = percentiles_of(other.talk(rooms, [&] { return said++ < quiet_messages; }));
+  std::atomic<bool> over = false;
+  std::vector<double> seconds;
+  std::thread talking([&] { seconds = other.talk(rooms, [&] { return !over; }); });
+  Result<void> taken;
+  for (std::size_t n = events; n < events + flood_beside && taken; ++n) {
+    taken = take_one(rooms, us, flood, flood.next(room, places, n)->pdu());
+  }
+  over = true;
+  talking.join();
+  if (!taken) return taken;
+  const Percentiles busy = percentiles_of(std::move(seconds));
+  run.report.add(
+      {"floods", "  a send in another room meanwhile", Unit::seconds, busy.p50, busy, quiet.p50, "without it"});
+  return {};
+}
+
 Result<void> measure(Run& run, const Flood& flood, std::size_t events) {
   const Us us;
   auto store = TemporaryStore::make(us.name);
@@ -74,6 +133,8 @@ Result<void> measure(Run& run, const Flood& flood, std::size_t events) {
   }
   if (flood.banned) room.member(room.whole(), room.user(0), room.user(1), "ban");
   if (auto done = room.finish({room.whole()}, room.whole().state_id); !done) return done;
+  OtherRoom other((*store)->database(), us);
+  if (auto done = other.finish(); !done) return done;
   if (auto opened = (*store)->reopen(); !opened) return opened;
   const auto bytes = bytes_of((*store)->folder());
   std::vector<double> seconds;
@@ -83,12 +144,8 @@ Result<void> measure(Run& run, const Flood& flood, std::size_t events) {
     for (std::size_t n = 0; n < events; ++n) {
       Json pdu = flood.next(room, places, n)->pdu();
       const std::clock_t begin = std::clock();
-      const auto outcome = rooms.receive(us.enemy, std::move(pdu));
+      if (auto taken = take_one(rooms, us, flood, std::move(pdu)); !taken) return taken;
       seconds.push_back(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
-      const auto verdict = flood.banned ? Verdict::soft_failed : Verdict::accepted;
-      if (outcome.judgement.verdict != verdict) {
-        return fail(ErrorCode::internal, "not what becomes of a flood: " + outcome.judgement.reason);
-      }
     }
   }
   if (auto opened = (*store)->reopen(); !opened) return opened;
@@ -105,7 +162,7 @@ Result<void> measure(Run& run, const Flood& flood, std::size_t events) {
                   std::nullopt,
                   std::nullopt,
                   {}});
-  return {};
+  return measure_beside(run, flood, events, **store, room, places, other);
 }
 
 }  // namespace

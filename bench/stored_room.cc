@@ -41,6 +41,7 @@ Result<void> TemporaryStore::reopen() {
 
 StoredRoom::StoredRoom(storage::RoomStore& store, const ServerName& us, const SigningKey& key, std::size_t users)
     : store_(store), us_(us), key_(key), rules_(*find_room_rules(default_room_version)) {
+  now_ms_ += static_cast<std::int64_t>(users);  // rooms of another size are others, by their ids
   for (std::size_t i = 0; i < users; ++i) {
     users_.push_back(UserId::parse("@user" + std::to_string(i) + ":" + us.str()).value());
   }
