@@ -2,39 +2,14 @@
 #include <filesystem>
 
 #include "tests/homeserver/fake_appservice.h"
+#include "tests/support/sandbox_folder.h"
 
 using namespace skerry::test;  // NOLINT(google-build-using-namespace)
 using skerry::Json;
 
-namespace {
-
-class SandboxFolder {
- public:
-  ~SandboxFolder() { skerry({"down"}); }
-  Ran skerry(std::vector<std::string> words) const {
-    words.insert(words.begin(), SKERRY_BIN_DIR "/skerry");
-    words.insert(words.end(), {"--dir", path() + "/sandbox"});
-    return run(words);
-  }
-  Json json(std::vector<std::string> words) const {
-    words.emplace_back("--json");
-    const Ran ran = skerry(std::move(words));
-    INFO(ran.output);
-    REQUIRE(ran.status == 0);
-    return Json::parse(ran.output);
-  }
-  const std::string& path() const { return root_.path(); }
-  const TemporaryFolder& root() const { return root_; }
-
- private:
-  TemporaryFolder root_;
-};
-
-}  // namespace
-
 TEST_CASE("up --appservice lets one in, who is made and invited from another server, and known the next time") {
   FakeAppservice appservice;
-  const SandboxFolder folder;
+  const SandboxFolder folder("/sandbox");
   const std::string file = appservice.write_registration(folder.root());
   Json status = folder.json({"up", "--servers", "2", "--appservice", file});
   const auto bot = [&] { return Api(status.at("servers").at(0).at("client_url"), as_token); };
@@ -65,7 +40,7 @@ TEST_CASE("up --appservice lets one in, who is made and invited from another ser
   REQUIRE(folder.skerry({"down"}).status == 0);
   status = folder.json({"up"});
   must(bot().get(std::string(v3) + "/account/whoami" + as_ghost));
-  const std::string other = folder.path() + "/other.yaml";
+  const std::string other = folder.root().path() + "/other.yaml";
   write_file(other, "id: other\nurl: null\nas_token: a\nhs_token: b\nsender_localpart: other\nnamespaces: {}\n");
   const Ran late = folder.skerry({"up", "--appservice", other});
   CHECK(late.status == 1);
@@ -73,11 +48,11 @@ TEST_CASE("up --appservice lets one in, who is made and invited from another ser
 }
 
 TEST_CASE("up --appservice says what is wrong before anything starts") {
-  const SandboxFolder folder;
+  const SandboxFolder folder("/sandbox");
   const Ran absent = folder.skerry({"up", "--appservice", "/no/such/file.yaml"});
   CHECK(absent.status == 1);
   CHECK_THAT(absent.output, Catch::Contains("/no/such/file.yaml: cannot be read"));
-  const std::string file = folder.path() + "/broken.yaml";
+  const std::string file = folder.root().path() + "/broken.yaml";
   write_file(file, "id: x\n");
   const Ran broken = folder.skerry({"up", "--appservice", "bravo=" + file});
   CHECK(broken.status == 1);
@@ -85,5 +60,5 @@ TEST_CASE("up --appservice says what is wrong before anything starts") {
   const Ran nowhere = folder.skerry({"up", "--appservice", "nowhere=" + file});
   CHECK(nowhere.status == 1);
   CHECK_THAT(nowhere.output, Catch::Contains("nowhere"));
-  CHECK_FALSE(std::filesystem::exists(folder.path() + "/sandbox"));
+  CHECK_FALSE(std::filesystem::exists(folder.root().path() + "/sandbox"));
 }

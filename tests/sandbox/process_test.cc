@@ -15,6 +15,7 @@
 #include "tests/support/api.h"
 #include "tests/support/homeserver_process.h"
 #include "tests/support/processes.h"
+#include "tests/support/sandbox_folder.h"
 
 using namespace skerry::test;  // NOLINT(google-build-using-namespace)
 using skerry::Json;
@@ -22,38 +23,6 @@ using skerry::Json;
 namespace {
 
 const std::string skerry_program = SKERRY_BIN_DIR "/skerry";
-
-// A folder for a sandbox, which is down at the end whatever happened.
-class Folder {
- public:
-  explicit Folder(const std::string& below = "") : path_(root_.path() + below) {}
-  ~Folder() { skerry({"down"}); }
-
-  Ran skerry(std::vector<std::string> words) const {
-    words.insert(words.begin(), skerry_program);
-    words.insert(words.end(), {"--dir", path_});
-    return run(words);
-  }
-  Json json(std::vector<std::string> words) const {
-    words.emplace_back("--json");
-    const Ran ran = skerry(std::move(words));
-    INFO(ran.output);
-    REQUIRE(ran.status == 0);
-    return Json::parse(ran.output);
-  }
-  std::string state(const std::string& server) const {
-    const Json sandbox = json({"status"});
-    for (const Json& each : sandbox.at("servers")) {
-      if (each.at("name") == server) return each.at("state");
-    }
-    return "unknown";
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  TemporaryFolder root_;
-  std::string path_;
-};
 
 // An environment variable for the length of a test.
 class Variable {
@@ -105,7 +74,7 @@ bool gone(const Json& sandbox) {
 }  // namespace
 
 TEST_CASE("up starts servers that answer and down leaves nothing but the data") {
-  const Folder folder("/a folder with spaces");
+  const SandboxFolder folder("/a folder with spaces");
   const Json up = folder.json({"up", "--servers", "2"});
   CHECK(up.at("version") == 1);
   REQUIRE(up.at("servers").size() == 2);
@@ -130,7 +99,7 @@ TEST_CASE("up starts servers that answer and down leaves nothing but the data") 
 }
 
 TEST_CASE("accounts and the authority survive down and up and do not survive reset") {
-  const Folder folder;
+  const SandboxFolder folder;
   const Json first = folder.json({"up", "--servers", "1"});
   const std::string authority = read_file(first.at("ca_file"));
   const Json alice = folder.json({"register", "alice@alpha.test"});
@@ -150,7 +119,7 @@ TEST_CASE("accounts and the authority survive down and up and do not survive res
 }
 
 TEST_CASE("what cannot be added is told and changes nothing") {
-  const Folder folder;
+  const SandboxFolder folder;
   CHECK(folder.skerry({"add", "synapse", "syn"}).status == 1);  // nothing is up
   folder.json({"up", "--servers", "1"});
   CHECK(folder.skerry({"add", "dendrite", "den"}).status == 2);
@@ -168,7 +137,7 @@ TEST_CASE("what cannot be added is told and changes nothing") {
 }
 
 TEST_CASE("packages that cannot be had are told by the end of the log and are tried again the next time") {
-  const Folder folder;
+  const SandboxFolder folder;
   folder.json({"up", "--servers", "1"});
   const TemporaryFolder bin;
   const TemporaryFolder cache_home;
@@ -190,7 +159,7 @@ TEST_CASE("packages that cannot be had are told by the end of the log and are tr
 TEST_CASE("an added server is reached by its name and remembered and gone after reset") {
   const TemporaryFolder cache_home;
   const Variable cache("XDG_CACHE_HOME", cache_home.path());
-  const Folder folder;
+  const SandboxFolder folder;
   folder.json({"up", "--servers", "1"});
   // Stands for Synapse's Python: takes the words that it is started with, and ends.
   const std::string environment = cache_home.path() + "/skerry/synapse-1.163.2";
@@ -224,7 +193,7 @@ TEST_CASE("an added server is reached by its name and remembered and gone after 
 }
 
 TEST_CASE("an added server is run by the program that it was added with, whatever the environment is later") {
-  const Folder folder;
+  const SandboxFolder folder;
   folder.json({"up", "--servers", "1"});
   const TemporaryFolder empty;
   const Variable cache("XDG_CACHE_HOME", empty.path());
@@ -255,7 +224,7 @@ TEST_CASE("an added server is run by the program that it was added with, whateve
 }
 
 TEST_CASE("a killed server is seen and started again and the others go on") {
-  const Folder folder;
+  const SandboxFolder folder;
   const Json up = folder.json({"up", "--servers", "2"});
   CHECK(folder.skerry({"kill", "alpha"}).status == 0);
   CHECK_FALSE(alive(up["servers"][0]["pid"]));
@@ -275,7 +244,7 @@ TEST_CASE("a killed server is seen and started again and the others go on") {
 }
 
 TEST_CASE("a blocked server lives but nobody reaches it until it is unblocked or started anew") {
-  const Folder folder;
+  const SandboxFolder folder;
   const Json up = folder.json({"up", "--servers", "2"});
   CHECK(folder.skerry({"block", "alpha.test"}).status == 0);
   CHECK(folder.state("alpha.test") == "blocked");
@@ -293,7 +262,7 @@ TEST_CASE("a blocked server lives but nobody reaches it until it is unblocked or
 }
 
 TEST_CASE("an open connection is reset when its server is blocked") {
-  const Folder folder;
+  const SandboxFolder folder;
   const Json up = folder.json({"up", "--servers", "1"});
   const std::string place = up["servers"][0]["client_url"].get<std::string>().substr(7);
   const auto colon = place.find(':');
@@ -318,7 +287,7 @@ TEST_CASE("an open connection is reset when its server is blocked") {
 }
 
 TEST_CASE("a sandbox without a gateway works and blocks nobody") {
-  const Folder folder;
+  const SandboxFolder folder;
   const Json up = folder.json({"up", "--servers", "1", "--direct"});
   CHECK(answers(up["servers"][0]));
   const Ran blocked = folder.skerry({"block", "alpha.test"});
@@ -329,7 +298,7 @@ TEST_CASE("a sandbox without a gateway works and blocks nobody") {
 }
 
 TEST_CASE("faults are shown to people and programs, end with heal and with down, and keep nobody from going down") {
-  const Folder folder;
+  const SandboxFolder folder;
   const Json up = folder.json({"up", "--servers", "2"});
   CHECK(up.at("faults").empty());
   CHECK(folder.skerry({"link", "alpha", "bravo", "--latency", "5", "--rate", "640"}).status == 0);
@@ -363,7 +332,7 @@ TEST_CASE("faults are shown to people and programs, end with heal and with down,
 }
 
 TEST_CASE("a sandbox has the rate limits of a public server where that is asked for") {
-  const Folder folder;
+  const SandboxFolder folder;
   const Json up = folder.json({"up", "--servers", "1", "--limits", "real"});
   const Json alice = folder.json({"register", "alice@alpha.test"});
   const Api api(up["servers"][0]["client_url"], alice.at("access_token"));
@@ -391,7 +360,7 @@ TEST_CASE("a sandbox has the rate limits of a public server where that is asked 
 }
 
 TEST_CASE("two sandboxes run side by side") {
-  const Folder one, two;
+  const SandboxFolder one, two;
   const Json first = one.json({"up", "--servers", "1"});
   const Json second = two.json({"up", "--servers", "1"});
   CHECK(first["servers"][0]["client_url"] != second["servers"][0]["client_url"]);
@@ -403,7 +372,7 @@ TEST_CASE("two sandboxes run side by side") {
 }
 
 TEST_CASE("up finds a sandbox that is up") {
-  const Folder folder;
+  const SandboxFolder folder;
   const Json first = folder.json({"up", "--servers", "1"});
   const Json second = folder.json({"up"});
   CHECK(pids(first) == pids(second));
@@ -413,7 +382,7 @@ TEST_CASE("up finds a sandbox that is up") {
 }
 
 TEST_CASE("servers end with their supervisor even when it is killed") {
-  const Folder folder;
+  const SandboxFolder folder;
   const Json up = folder.json({"up", "--servers", "2"});
   pid_t supervisor = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
@@ -431,8 +400,8 @@ TEST_CASE("servers end with their supervisor even when it is killed") {
 
 TEST_CASE("an interrupted up leaves nothing running") {
   const int number = GENERATE(SIGINT, SIGTERM, SIGKILL);
-  const Folder folder;
-  ChildProcess up({skerry_program, "up", "--servers", "8", "--dir", folder.path()}, folder.path() + "-output");
+  const SandboxFolder folder("/sandbox");
+  ChildProcess up({skerry_program, "up", "--servers", "8", "--dir", folder.path()}, folder.root().path() + "/output");
   REQUIRE(eventually([&] { return std::filesystem::exists(folder.path() + "/sandbox.json"); }));
   const Json sandbox = Json::parse(read_file(folder.path() + "/sandbox.json"));
   up.signal(number);
@@ -442,11 +411,10 @@ TEST_CASE("an interrupted up leaves nothing running") {
   }
   if (status != 0) CHECK(eventually([&] { return gone(sandbox); }));
   if (status == 0) CHECK(folder.skerry({"down"}).status == 0);  // it was quicker
-  std::filesystem::remove(folder.path() + "-output");
 }
 
 TEST_CASE("an up that fails says why and leaves nothing running") {
-  const Folder folder;
+  const SandboxFolder folder;
   REQUIRE(folder.skerry({"up", "--servers", "2"}).status == 0);
   folder.skerry({"down"});
   const std::string key = folder.path() + "/servers/bravo.test/data/signing.key";
@@ -460,7 +428,7 @@ TEST_CASE("an up that fails says why and leaves nothing running") {
 }
 
 TEST_CASE("unknown names list the known ones and every command has help") {
-  const Folder folder;
+  const SandboxFolder folder;
   folder.skerry({"up", "--servers", "2"});
   const Ran unknown = folder.skerry({"kill", "delta.test"});
   CHECK(unknown.status == 1);
@@ -482,7 +450,7 @@ TEST_CASE("unknown names list the known ones and every command has help") {
 }
 
 TEST_CASE("the client runs with the sandbox's sessions and servers") {
-  const Folder folder;
+  const SandboxFolder folder;
   folder.skerry({"up", "--servers", "1"});
   const std::vector<std::string> client = {skerry_program, "client", "--dir", folder.path()};
   const auto words = [&client](std::vector<std::string> more) {
@@ -501,7 +469,7 @@ TEST_CASE("the client runs with the sandbox's sessions and servers") {
 }
 
 TEST_CASE("the client finds a room by its address though the server of that address is away") {
-  const Folder folder;
+  const SandboxFolder folder;
   folder.skerry({"up", "--servers", "2"});
   const auto client = [&](const std::string& account, std::vector<std::string> words) {
     words.insert(words.begin(), {skerry_program, "client", "--dir", folder.path(), "--account", account});
