@@ -12,7 +12,17 @@ using namespace skerry;        // NOLINT(google-build-using-namespace)
 using namespace skerry::test;  // NOLINT(google-build-using-namespace)
 
 TEST_CASE("each measurement of the bench gives its rows") {
-  const Ran ran = run({SKERRY_BIN_DIR "/skerry", "bench", "--quick", "--json"});
+  const auto [group, count] = GENERATE(table<std::string, int>({{"sends", 6},
+                                                                {"sync", 2},
+                                                                {"growth", 6},
+                                                                {"start", 2},
+                                                                {"memory", 2},
+                                                                {"waiting", 2},
+                                                                {"federation", 2},
+                                                                {"joins", 10},
+                                                                {"rooms", 11},
+                                                                {"floods", 36}}));
+  const Ran ran = run({SKERRY_BIN_DIR "/skerry", "bench", "--quick", "--json", group});
   INFO(ran.output);
   REQUIRE(ran.status == 0);
   std::map<std::string, int> rows;
@@ -22,17 +32,8 @@ TEST_CASE("each measurement of the bench gives its rows") {
     ++rows[row["group"]];
     CHECK(row["value"].is_number());
   }
-  CHECK(rows == std::map<std::string, int>{{"this machine", 5},
-                                           {"sends", 6},
-                                           {"sync", 2},
-                                           {"growth", 6},
-                                           {"start", 2},
-                                           {"memory", 2},
-                                           {"waiting clients", 2},
-                                           {"federation", 2},
-                                           {"joins", 10},
-                                           {"rooms", 11},
-                                           {"floods", 36}});
+  const std::string title = group == "waiting" ? "waiting clients" : group;
+  CHECK(rows == std::map<std::string, int>{{"this machine", 5}, {title, count}});
 }
 
 TEST_CASE("another homeserver is measured by its client API and never one elsewhere") {
