@@ -9,7 +9,6 @@ namespace {
 constexpr std::size_t header_bytes = 12;
 constexpr std::size_t label_bytes = 63;
 constexpr std::size_t name_bytes = 255;
-constexpr std::uint32_t ttl_s = 1;
 
 enum Type : std::uint16_t { type_a = 1, type_soa = 6, type_srv = 33, type_any = 255 };
 constexpr std::uint16_t class_in = 1;
@@ -98,7 +97,7 @@ std::string message(std::string_view query, Code code, std::string_view question
 void put_record(std::string& out, std::uint16_t type, std::string_view data) {
   put_u16(out, type);
   put_u16(out, class_in);
-  put_u32(out, ttl_s);
+  put_u32(out, static_cast<std::uint32_t>(dns_lifetime.count()));
   put_u16(out, static_cast<std::uint16_t>(data.size()));
   out += data;
 }
@@ -108,7 +107,8 @@ std::string start_of_authority(const Zone& zone) {
   std::string data;
   put_name(data, zone.apex);
   put_name(data, "hostmaster." + zone.apex);
-  for (const std::uint32_t value : {1u, 60u, 60u, 60u, ttl_s}) put_u32(data, value);
+  const auto lifetime_s = static_cast<std::uint32_t>(dns_lifetime.count());
+  for (const std::uint32_t value : {1u, 60u, 60u, 60u, lifetime_s}) put_u32(data, value);
   std::string out;
   put_name(out, zone.apex);
   put_record(out, type_soa, data);

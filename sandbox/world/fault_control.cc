@@ -43,13 +43,14 @@ void FaultControl::take_hold(const Fault& fault) {
   if (fault.kind == FaultKind::freeze) servers_.set_frozen(**servers_.find(fault.server), true);
   if (fault.kind == FaultKind::clock) set_clock(fault.server, fault.offset_ms);
   if (fault.kind == FaultKind::backoff) set_backoff(fault.max_ms);
-  if (fault.kind == FaultKind::dns && gateway_ != nullptr) gateway_->reset_from_servers(fault.server);
+  if (fault.kind == FaultKind::dns && gateway_ != nullptr) gateway_->name_changed(fault.server);
 }
 
 void FaultControl::let_go(const Fault& fault) {
   if (fault.kind == FaultKind::freeze) servers_.set_frozen(**servers_.find(fault.server), false);
   if (fault.kind == FaultKind::clock) set_clock(fault.server, 0);
   if (fault.kind == FaultKind::backoff) set_backoff(0);
+  if (fault.kind == FaultKind::dns && gateway_ != nullptr) gateway_->name_restored(fault.server);
 }
 
 // One that was never started is steered when it starts.

@@ -2,7 +2,16 @@
 
 #include <mutex>
 
+#include "sandbox/world/dns_message.h"
+
 namespace skerry::sandbox {
+
+namespace {
+
+// From the last look at what is known of a name to an open connection.
+constexpr std::chrono::milliseconds connecting{500};
+
+}  // namespace
 
 // Who speaks, by the address that a connection comes from: the servers bind theirs. Thread-safe.
 struct Gateway::Parties {
@@ -56,12 +65,20 @@ void Gateway::reconsider() {
   }
 }
 
-void Gateway::reset_from_servers(const std::string& server) {
+void Gateway::name_changed(const std::string& server) {
   const auto found = relays_.find(server);
   if (found == relays_.end()) return;
-  for (auto& relay : found->second) {
-    relay->reset_open([&](const std::string& source) { return parties_->at(source) != clients_party; });
-  }
+  const std::vector<std::weak_ptr<net::TcpRelay>> relays(found->second.begin(), found->second.end());
+  const auto reset = [relays, parties = parties_] {
+    for (const auto& each : relays) {
+      const auto relay = each.lock();
+      if (relay) relay->reset_open([&](const std::string& source) { return parties->at(source) != clients_party; });
+    }
+  };
+  reset();
+  second_resets_[server] = io_.after(dns_lifetime + connecting, reset);
 }
+
+void Gateway::name_restored(const std::string& server) { second_resets_.erase(server); }
 
 }  // namespace skerry::sandbox

@@ -28,8 +28,11 @@ class Gateway {
   Result<void> prepare(const Fault& fault);
   // The faults changed: open connections follow them at once.
   void reconsider();
-  // Resets the connections that other servers have open to this one: they have to look its name up again.
-  void reset_from_servers(const std::string& server);
+  // The DNS answers otherwise about a server's name: resets the connections that other servers have open to it, so that
+  // they look it up again, and once more when what they knew of it before is forgotten.
+  void name_changed(const std::string& server);
+  // The same was taken back: nothing more is reset.
+  void name_restored(const std::string& server);
 
  private:
   struct Parties;
@@ -39,7 +42,8 @@ class Gateway {
   const std::shared_ptr<StandIns> stand_ins_;
   const std::shared_ptr<Parties> parties_;
   std::map<std::string, ServerPlan> servers_;
-  std::map<std::string, std::vector<std::unique_ptr<net::TcpRelay>>> relays_;
+  std::map<std::string, std::vector<std::shared_ptr<net::TcpRelay>>> relays_;
+  std::map<std::string, net::Scheduler::Handle> second_resets_;  // by the server whose name changed
 };
 
 }  // namespace skerry::sandbox
