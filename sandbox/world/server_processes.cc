@@ -101,10 +101,12 @@ bool ServerProcesses::reap() {
   for (ServerProcess& server : servers_) {
     int status = 0;
     if (server.pid == 0 || ::waitpid(server.pid, &status, WNOHANG) != server.pid) continue;
-    gone(server, WIFSIGNALED(status));
+    const bool by_signal = WIFSIGNALED(status);
+    // One that SIGTERM met before it could handle that was stopped as well.
+    gone(server, by_signal && WTERMSIG(status) != SIGTERM);
     found = true;
-    const std::string how = server.killed ? "by signal " + std::to_string(WTERMSIG(status))
-                                          : "with status " + std::to_string(WEXITSTATUS(status));
+    const std::string how = by_signal ? "by signal " + std::to_string(WTERMSIG(status))
+                                      : "with status " + std::to_string(WEXITSTATUS(status));
     log::info("supervisor", server.plan.name + " ended " + how);
   }
   return found;
