@@ -156,7 +156,7 @@ class Starting {
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
       return tl::make_unexpected(system_error("socketpair"));
     }
-    Starting starting{LineChannel(Descriptor(ends[0])), options.folder};
+    LineChannel channel{Descriptor(ends[0])};
     Descriptor other(ends[1]);
     std::vector<std::string> words = {options.program.empty() ? program_folder() + "/skerry" : options.program,
                                       "supervise",
@@ -172,7 +172,7 @@ class Starting {
     if (options.tied) words.emplace_back("--ephemeral");
     auto spawned = spawn_daemon(words, options.folder.supervisor_log(), other.get());
     if (!spawned) return tl::make_unexpected(spawned.error());
-    return starting;
+    return Starting(std::move(channel), options.folder, *spawned);
   }
 
   Result<void> wait_for_report() {
@@ -193,15 +193,18 @@ class Starting {
     channel_.finish();
     while (channel_.receive(end_time)) {
     }
+    wait_for_end(process_, end_time);
   }
 
   Descriptor tie() { return channel_.release(); }
 
  private:
-  Starting(LineChannel channel, Folder folder) : channel_(std::move(channel)), folder_(std::move(folder)) {}
+  Starting(LineChannel channel, Folder folder, pid_t supervisor)
+      : channel_(std::move(channel)), folder_(std::move(folder)), process_(watch_process(supervisor)) {}
 
   LineChannel channel_;
   Folder folder_;
+  Descriptor process_;
 };
 
 Result<Sandbox> find(const UpOptions& options, Controller& controller) {

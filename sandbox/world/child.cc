@@ -6,11 +6,11 @@
 #include <fstream>
 #include <iterator>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "sandbox/world/sockets.h"
 
 namespace skerry::sandbox {
 
@@ -66,22 +66,45 @@ Result<pid_t> spawn_child(const std::vector<std::string>& arguments, const std::
   become(*prepared);
 }
 
-Result<void> spawn_daemon(const std::vector<std::string>& arguments, const std::string& log_file, int inherited) {
+Result<pid_t> spawn_daemon(const std::vector<std::string>& arguments, const std::string& log_file, int inherited) {
   auto prepared = prepare(arguments, log_file);
   if (!prepared) return tl::make_unexpected(prepared.error());
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return tl::make_unexpected(system_error("pipe"));
+  const Descriptor told(ends[0]);
+  Descriptor telling(ends[1]);
   const pid_t child = ::fork();
   if (child < 0) return tl::make_unexpected(system_error("fork"));
   if (child == 0) {
     ::setsid();
-    if (::fork() != 0) ::_exit(0);
+    if (const pid_t daemon = ::fork(); daemon != 0) {
+      const bool is_told = ::write(telling.get(), &daemon, sizeof daemon) == sizeof daemon;
+      ::_exit(is_told ? 0 : 1);
+    }
     keep_descriptors();
     ::fcntl(inherited, F_SETFD, 0);
     if (::chdir("/") != 0) ::_exit(127);
     become(*prepared);
   }
+  telling.close();
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }
-  return {};
+  pid_t daemon = -1;
+  if (::read(told.get(), &daemon, sizeof daemon) != sizeof daemon || daemon < 0)
+    return fail(ErrorCode::storage, "there is no process for " + arguments.front());
+  return daemon;
+}
+
+Descriptor watch_process(pid_t pid) { return Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+
+void wait_for_end(const Descriptor& watched, std::chrono::milliseconds at_most) {
+  if (!watched.open()) return;
+  const auto deadline = std::chrono::steady_clock::now() + at_most;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd end{watched.get(), POLLIN, 0};
+    if (left.count() <= 0 || ::poll(&end, 1, static_cast<int>(left.count())) >= 0 || errno != EINTR) return;
+  }
 }
 
 bool stop_child(pid_t pid) {

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sandbox/world/child.h"
 #include "sandbox/world/fault_request.h"
 #include "sandbox/world/files.h"
 
@@ -101,15 +102,19 @@ Result<void> Controller::heal(std::optional<FaultKind> kind) {
   return {};
 }
 
-// The last that is heard of the supervisor is that its end of the socket is closed: by its exit.
+// The last that is heard of the supervisor is that its end of the socket is closed: by its exit, a moment before it is
+// gone.
 Result<void> Controller::down() {
+  const Descriptor supervisor = watch_process(channel_.peer());
   if (auto sent = channel_.send({{"op", "down"}}); !sent) return {};
   while (true) {
     const auto answer = channel_.receive(end_time);
     if (answer) continue;
-    if (answer.error().code == ErrorCode::unreachable) return {};
+    if (answer.error().code == ErrorCode::unreachable) break;
     return tl::make_unexpected(answer.error());
   }
+  wait_for_end(supervisor, end_time);
+  return {};
 }
 
 Result<SandboxStatus> last_status(const Folder& folder) {

@@ -15,9 +15,10 @@
 #include <sstream>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "sandbox/world/child.h"
 
 namespace skerry::sandbox {
 
@@ -210,7 +211,7 @@ Inheritance::Inheritance() {
   std::erase_if(descriptors_, [](int descriptor) { return (::fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0; });
   for (const int number : changed_here) ::sigaction(number, nullptr, &actions_[number]);
   const bool detached = ignored(SIGHUP) || ::getsid(0) == ::getpid();
-  if (!detached) caller_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, ::getppid(), 0)));
+  if (!detached) caller_ = watch_process(::getppid());
 }
 
 void Inheritance::hand_on() const {

@@ -50,6 +50,13 @@ Result<Json> LineChannel::receive(std::chrono::milliseconds timeout, const std::
   }
 }
 
+pid_t LineChannel::peer() const {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return 0;
+  return credentials.pid;
+}
+
 void LineChannel::finish() { ::shutdown(socket_.get(), SHUT_WR); }
 
 }  // namespace skerry::sandbox

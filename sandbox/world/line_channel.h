@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 
 #include "core/json.h"
 #include "core/result.h"
@@ -27,6 +28,8 @@ class LineChannel {
   Result<Json> receive(std::chrono::milliseconds timeout, const std::function<bool()>& stop = {});
   // Says that nothing more will be sent.
   void finish();
+  // The process at the other end: that which connected, or listened. 0 when that cannot be told.
+  pid_t peer() const;
   Descriptor release() { return std::move(socket_); }
 
  private:

@@ -46,6 +46,16 @@ class Variable {
   std::optional<std::string> before_;
 };
 
+pid_t supervisor_of(const SandboxFolder& folder) {  // 0: none
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string command = read_file(entry.path().string() + "/cmdline");
+    if (command.find("supervise") != std::string::npos && command.find(folder.path()) != std::string::npos) {
+      return std::stoi(entry.path().filename());
+    }
+  }
+  return 0;
+}
+
 std::vector<pid_t> pids(const Json& sandbox) {
   std::vector<pid_t> out;
   for (const Json& server : sandbox.at("servers")) out.push_back(server.at("pid"));
@@ -54,21 +64,27 @@ std::vector<pid_t> pids(const Json& sandbox) {
 
 bool answers(const Json& server) { return Api(server.at("client_url")).get("/_matrix/client/versions").status == 200; }
 
-// Whether nothing of a sandbox that was up is left: no process, and nobody listening at its addresses.
-bool gone(const Json& sandbox) {
+// What is left of a sandbox that was up: a process, or somebody listening at its addresses. "" when nothing is. Where
+// another sandbox has taken the addresses already, they were free.
+std::string left_of(const SandboxFolder& folder, const Json& sandbox) {
+  if (supervisor_of(folder) != 0) return "the supervisor";
   for (const pid_t pid : pids(sandbox)) {
-    if (alive(pid)) return false;
+    if (alive(pid)) return "process " + std::to_string(pid);
   }
+  const std::string address = sandbox.at("dns_address");
+  const int number = std::stoi(address.substr(address.find('.') + 1));
+  const auto slot = skerry::sandbox::take_slot(number);
+  if (!slot || slot->number != number) return "";
   for (const Json& server : sandbox.at("servers")) {
     const std::string url = server.at("client_url").get<std::string>().substr(7);
     const std::string federation = server.at("federation_address");
     for (const std::string& place : {url, federation}) {
       const auto colon = place.find(':');
       const auto port = static_cast<std::uint16_t>(std::stoi(place.substr(colon + 1)));
-      if (!skerry::sandbox::can_listen(place.substr(0, colon), port)) return false;
+      if (!skerry::sandbox::can_listen(place.substr(0, colon), port)) return "a listener at " + place;
     }
   }
-  return true;
+  return "";
 }
 
 }  // namespace
@@ -93,7 +109,7 @@ TEST_CASE("up starts servers that answer and down leaves nothing but the data") 
   CHECK((status.st_mode & 0777) == 0600);
 
   CHECK(folder.skerry({"down"}).status == 0);
-  CHECK(gone(up));
+  CHECK(left_of(folder, up) == "");
   CHECK(folder.state("alpha.test") == "stopped");
   CHECK(folder.skerry({"down"}).status == 0);  // nothing to do
 }
@@ -326,7 +342,7 @@ TEST_CASE("faults are shown to people and programs, end with heal and with down,
   }
   SECTION("down") {
     CHECK(folder.skerry({"down"}).status == 0);
-    CHECK(gone(up));
+    CHECK(left_of(folder, up) == "");
     CHECK(folder.json({"up"}).at("faults").empty());
   }
 }
@@ -367,7 +383,7 @@ TEST_CASE("two sandboxes run side by side") {
   CHECK(first.at("dns_address") != second.at("dns_address"));
   CHECK(answers(first["servers"][0]));
   one.skerry({"down"});
-  CHECK(gone(first));
+  CHECK(left_of(one, first) == "");
   CHECK(answers(second["servers"][0]));
 }
 
@@ -384,16 +400,10 @@ TEST_CASE("up finds a sandbox that is up") {
 TEST_CASE("servers end with their supervisor even when it is killed") {
   const SandboxFolder folder;
   const Json up = folder.json({"up", "--servers", "2"});
-  pid_t supervisor = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string command = read_file(entry.path().string() + "/cmdline");
-    if (command.find("supervise") != std::string::npos && command.find(folder.path()) != std::string::npos) {
-      supervisor = std::stoi(entry.path().filename());
-    }
-  }
+  const pid_t supervisor = supervisor_of(folder);
   REQUIRE(supervisor > 0);
   REQUIRE(::kill(supervisor, SIGKILL) == 0);
-  CHECK(eventually([&] { return gone(up); }));
+  CHECK(eventually([&] { return left_of(folder, up).empty(); }));
   CHECK(folder.state("alpha.test") == "killed");
   CHECK(folder.json({"up"})["servers"][0]["state"] == "running");  // with the same data
 }
@@ -407,9 +417,9 @@ TEST_CASE("an interrupted up leaves nothing running") {
   up.signal(number);
   const int status = up.wait();
   if (number != SIGKILL && status != 0) {
-    CHECK(gone(sandbox));  // at once: it waited for that
+    CHECK(left_of(folder, sandbox) == "");  // at once: it waited for that
   }
-  if (status != 0) CHECK(eventually([&] { return gone(sandbox); }));
+  if (status != 0) CHECK(eventually([&] { return left_of(folder, sandbox).empty(); }));
   if (status == 0) CHECK(folder.skerry({"down"}).status == 0);  // it was quicker
 }
 
