@@ -1,11 +1,16 @@
 #include "sandbox/people/passwords.h"
 
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/crypto.h"
 #include "core/json.h"
 #include "net/runtime.h"
 #include "sandbox/world/files.h"
+#include "sandbox/world/sockets.h"
 
 namespace skerry::sandbox {
 
@@ -28,6 +33,12 @@ Result<void> remember_password(const Folder& folder, const UserId& user, const s
 }
 
 Result<void> remember_passwords(const Folder& folder, const std::map<std::string, std::string>& passwords) {
+  // Others may register at the same time, in other processes too: the folder is locked from reading to writing.
+  const Descriptor lock(::open(folder.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!lock.open()) return tl::make_unexpected(system_error(folder.path));
+  while (::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return tl::make_unexpected(system_error(folder.path));
+  }
   Json known = read(folder);
   for (const auto& [user, password] : passwords) known[user] = password;
   return write_file(folder.passwords_json(), known.dump(1) + "\n");
