@@ -73,12 +73,12 @@ class OtherRoom {
   OtherRoom(storage::Database& database, const Us& us) : room_(database.rooms(), us.name, us.key, 2) {}
   Result<void> finish() { return room_.finish({room_.whole()}, room_.whole().state_id); }
 
-  // Seconds until each message is on the disk, one after the other while `go_on()`.
-  std::vector<double> talk(LonelyRooms& rooms, const std::function<bool()>& go_on) {
+  // Seconds until each message is on the disk, one after the other while `go_on()`. Errors: why one is not.
+  Result<std::vector<double>> talk(LonelyRooms& rooms, const std::function<bool()>& go_on) {
     std::vector<double> seconds;
     while (go_on()) {
       const auto begin = std::chrono::steady_clock::now();
-      if (!rooms.say(room_.id(), room_.user(0))) break;
+      if (auto said = rooms.say(room_.id(), room_.user(0)); !said) return tl::make_unexpected(said.error());
       seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     }
     return seconds;
@@ -102,10 +102,12 @@ Result<void> measure_beside(Run& run, const Flood& flood, std::size_t events, Te
   const Us us;
   LonelyRooms rooms(store.database(), us.name, us.key);
   std::size_t said = 0;
-  const Percentiles quiet = percentiles_of(other.talk(rooms, [&] { return said++ < quiet_messages; }));
+  const auto before = other.talk(rooms, [&] { return said++ < quiet_messages; });
+  if (!before) return tl::make_unexpected(before.error());
+  const Percentiles quiet = percentiles_of(*before);
   std::atomic<bool> over = false;
-  std::vector<double> seconds;
-  std::thread talking([&] { seconds = other.talk(rooms, [&] { return !over; }); });
+  Result<std::vector<double>> meanwhile;
+  std::thread talking([&] { meanwhile = other.talk(rooms, [&] { return !over; }); });
   Result<void> taken;
   for (std::size_t n = events; n < events + flood_beside && taken; ++n) {
     taken = take_one(rooms, us, flood, flood.next(room, places, n)->pdu());
@@ -113,7 +115,8 @@ Result<void> measure_beside(Run& run, const Flood& flood, std::size_t events, Te
   over = true;
   talking.join();
   if (!taken) return taken;
-  const Percentiles busy = percentiles_of(std::move(seconds));
+  if (!meanwhile) return tl::make_unexpected(meanwhile.error());
+  const Percentiles busy = percentiles_of(std::move(*meanwhile));
   run.report.add(
       {"floods", "  a send in another room meanwhile", Unit::seconds, busy.p50, busy, quiet.p50, "without it"});
   return {};

@@ -37,7 +37,7 @@ class StreamStore {
 
   virtual Result<StreamPosition> put_receipt(const Receipt& receipt) = 0;
   virtual Result<std::vector<Receipt>> receipts(const RoomId& room, StreamPosition from, StreamPosition to) = 0;
-  // One user's, a handful whatever the room's size; in no order.
+  // One user's, in no order: whatever the room's size, one of each type for each thread that they read.
   virtual Result<std::vector<Receipt>> receipts_of(const RoomId& room, const UserId& user) = 0;
 };
 

@@ -8,6 +8,7 @@
 #include "core/limits.h"
 #include "homeserver/client_api/common.h"
 #include "homeserver/client_api/handlers.h"
+#include "homeserver/client_api/sessions.h"
 #include "homeserver/sync/tokens.h"
 
 namespace skerry::homeserver::client_api {
@@ -37,10 +38,12 @@ class WaitingSync : public std::enable_shared_from_this<WaitingSync> {
     spent.reset();
     auto self = shared_from_this();
     auto subscription = services_.notifier.subscribe(request_.user, [self] { self->wake(); });
+    // In this order: what comes after the session's end is not in it.
+    const storage::StreamPosition now = services_.database.stream().current();
     if (auto holds = session_holds(); !holds) return reply_.error(holds.error());
     const std::int64_t now_ms = services_.clock.now_ms();
     bool empty = false;
-    auto body = services_.sync.build(request_, services_.database.stream().current(), now_ms, &empty);
+    auto body = services_.sync.build(request_, now, now_ms, &empty);
     if (!body) return reply_.error(body.error());
     if (!empty || now_ms >= deadline_ms_ || services_.notifier.closed()) return reply_.json(*body);
     std::scoped_lock lock(mutex_);
@@ -57,10 +60,10 @@ class WaitingSync : public std::enable_shared_from_this<WaitingSync> {
  private:
   // A session that ended or was locked while it waited hears nothing more.
   Result<void> session_holds() {
-    if (!token_) return {};
-    auto caller = services_.accounts.authenticate(*token_);
-    if (!caller) return tl::make_unexpected(caller.error());
-    if (caller->standing.locked) return fail(ErrorCode::user_locked, "this account is locked");
+    auto standing = token_ ? services_.accounts.authenticate(*token_).map([](const Caller& it) { return it.standing; })
+                           : active_account(services_, request_.user);
+    if (!standing) return tl::make_unexpected(standing.error());
+    if (standing->locked) return fail(ErrorCode::user_locked, "this account is locked");
     return {};
   }
 

@@ -36,9 +36,9 @@ inline constexpr std::chrono::seconds dns_lifetime{1};  // TTL of all answers
 inline constexpr std::size_t dns_query_bytes = 512;     // longer queries are no use here: one question, perhaps EDNS
 
 // The answer to a query from the network, or nothing for what deserves none (answers, fragments of a header). A and SRV
-// come from the zone; another type of a known name is "no data", so AAAA is at once; an
-// unknown name is NXDOMAIN. A judge may deny a known name, be silent about it, or give it another address. What cannot
-// be parsed is FORMERR, other operations NOTIMP, other classes REFUSED.
+// come from the zone; another type of a known name is "no data", so AAAA is at once; an unknown name is NXDOMAIN. A
+// judge may deny a known name, be silent about it, or give it another address. What cannot be parsed is FORMERR, other
+// operations NOTIMP, other classes REFUSED.
 std::optional<std::string> answer_dns_query(std::string_view query_untrusted, const Zone& zone,
                                             const NameJudge& judge = {});
 
