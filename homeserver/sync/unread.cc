@@ -13,6 +13,11 @@ namespace {
 constexpr std::size_t max_entries = 20'000;
 constexpr std::size_t max_counted_events = 1'000;
 
+bool has_redaction(const std::vector<storage::StoredEvent>& events) {
+  return std::any_of(events.begin(), events.end(),
+                     [](const storage::StoredEvent& stored) { return stored.event->type() == "m.room.redaction"; });
+}
+
 }  // namespace
 
 struct UnreadCounter::Impl {
@@ -77,6 +82,16 @@ Result<UnreadCounts> UnreadCounter::count(const UserId& user, const RoomId& room
     began_at = impl_->moved;
     if (auto found = impl_->entries.find(key); found != impl_->entries.end()) entry = found->second;
   }
+  if (entry && entry->counted_to >= now) return entry->counts;
+  const auto events_since = [&](storage::StreamPosition since) {
+    return impl_->database.rooms().live_events(room, since, now, max_counted_events, true);
+  };
+  Result<storage::RoomStore::Page> page;
+  if (entry) {
+    page = events_since(entry->counted_to);
+    // Something that was counted may be taken back: all is counted anew.
+    if (page && has_redaction(page->events)) entry.reset();
+  }
   // What is kept was counted up to the newest event then; no receipt came since, and none of before covers new events.
   ReadTo read;
   if (!entry) {
@@ -84,9 +99,9 @@ Result<UnreadCounts> UnreadCounter::count(const UserId& user, const RoomId& room
     if (!found) return tl::make_unexpected(found.error());
     read = std::move(*found);
     entry = Impl::Entry{read.everywhere, {}};
+    if (entry->counted_to >= now) return entry->counts;
+    page = events_since(entry->counted_to);
   }
-  if (entry->counted_to >= now) return entry->counts;
-  auto page = impl_->database.rooms().live_events(room, entry->counted_to, now, max_counted_events, true);
   if (!page) return tl::make_unexpected(page.error());
   for (const storage::StoredEvent& stored : page->events) {
     if (auto added = impl_->add(user, stored, read, entry->counts); !added) return tl::make_unexpected(added.error());

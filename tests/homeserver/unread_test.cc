@@ -43,6 +43,30 @@ TEST_CASE("whoever sees a receipt sees the counts that it leaves") {
   CHECK(listener.count() == 1);
 }
 
+TEST_CASE("what is taken back is unread no more") {
+  Listener listener;
+  const auto take_back = [&](const EventId& event) {
+    EventDraft draft;
+    draft.room = listener.room;
+    draft.sender = listener.alice;
+    draft.type = "m.room.redaction";
+    draft.content_json = dump(Json{{"redacts", event.str()}});
+    REQUIRE(listener.server.send(draft));
+  };
+  CHECK(listener.count() == 3);
+  take_back(listener.said[1]);
+  CHECK(listener.count() == 2);
+  listener.read(listener.said[0]);
+  listener.unread.moving_receipt(listener.bob, listener.room).reset();
+  CHECK(listener.count() == 1);
+  take_back(listener.said[0]);  // which was read
+  CHECK(listener.count() == 1);
+  take_back(listener.said[2]);
+  CHECK(listener.count() == 0);
+  REQUIRE(listener.server.say(listener.room, listener.alice, "four"));
+  CHECK(listener.count() == 1);
+}
+
 TEST_CASE("receipts that move at the same time are all counted") {
   Listener listener;
   auto first = listener.unread.moving_receipt(listener.bob, listener.room);
