@@ -174,8 +174,7 @@ struct Dispatcher::Impl : std::enable_shared_from_this<Dispatcher::Impl> {
   }
 
   static Result<void> may_go_on(const Route& route, const storage::Standing& standing) {
-    if (standing.locked && route.barred != Barred::nobody)
-      return fail(ErrorCode::user_locked, "this account is locked");
+    if (standing.locked && route.barred != Barred::nobody) return locked_out();
     if (standing.suspended && route.barred == Barred::suspended)
       return fail(ErrorCode::user_suspended, "this account is suspended, and may not do that");
     return {};

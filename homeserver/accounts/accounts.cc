@@ -88,8 +88,6 @@ class TokenCache {
   std::unordered_map<UserId, std::unordered_set<std::string>> hashes_;  // of the entries
 };
 
-tl::unexpected<Error> locked_out() { return fail(ErrorCode::user_locked, "this account is locked"); }
-
 // New tokens, and what is stored of them.
 struct MadeTokens {
   Session session;
@@ -97,6 +95,8 @@ struct MadeTokens {
 };
 
 }  // namespace
+
+tl::unexpected<Error> locked_out() { return fail(ErrorCode::user_locked, "this account is locked"); }
 
 struct Accounts::Impl {
   storage::AccountStore& store;

@@ -27,6 +27,9 @@ struct Caller {
   bool limited = true;                     // how often it may ask
 };
 
+// What a user hears who is locked.
+tl::unexpected<Error> locked_out();
+
 struct Session {
   UserId user;
   std::string device;

@@ -63,7 +63,7 @@ class WaitingSync : public std::enable_shared_from_this<WaitingSync> {
     auto standing = token_ ? services_.accounts.authenticate(*token_).map([](const Caller& it) { return it.standing; })
                            : active_account(services_, request_.user);
     if (!standing) return tl::make_unexpected(standing.error());
-    if (standing->locked) return fail(ErrorCode::user_locked, "this account is locked");
+    if (standing->locked) return locked_out();
     return {};
   }
 

@@ -181,10 +181,13 @@ TEST_CASE("locks and suspensions survive a kill") {
 }
 
 TEST_CASE("an application service is kept out as a user who is locked") {
-  Bridged bridged;
+  const std::string ghost = "@_bridge_ghost:alpha.test";
+  Bridged bridged({}, with_metrics());
   must(bridged.register_ghost("_bridge_ghost"));
   const Api root = administrator(Api(bridged.server.url()), "root");
-  must(root.put(lock_path("@_bridge_ghost:alpha.test"), {{"locked", true}}));
+  WaitingSync waiting(bridged.server, bridged.bot, "&user_id=" + encoded(ghost));
+  must(root.put(lock_path(ghost), {{"locked", true}}));
+  check_locked(waiting.answer());
   check_locked(bridged.bot.get(bridged.as_user(whoami_path, "_bridge_ghost")));
   CHECK(bridged.bot.get(whoami_path).status == 200);
 }

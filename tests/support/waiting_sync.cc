@@ -13,10 +13,11 @@ constexpr std::chrono::seconds interrupted_within{20};
 
 }  // namespace
 
-WaitingSync::WaitingSync(const HomeserverProcess& server, const Api& api) {
-  const std::string path = std::string(v3) + "/sync?timeout=30000&since=";
-  const std::string since = api.get(std::string(v3) + "/sync").json.at("next_batch");
-  answer_ = std::async(std::launch::async, [api, target = path + since] { return api.get(target); });
+WaitingSync::WaitingSync(const HomeserverProcess& server, const Api& api, const std::string& parameters) {
+  const std::string path = std::string(v3) + "/sync?timeout=";
+  const std::string since = api.get(path + "0" + parameters).json.at("next_batch");
+  answer_ = std::async(std::launch::async,
+                       [api, target = path + "30000" + parameters + "&since=" + since] { return api.get(target); });
   const Api metrics(metrics_url(server));
   if (!eventually([&] { return sample(metrics.get("/metrics").text, "skerry_waiting_syncs") == "1"; })) {
     throw std::runtime_error("the /sync does not wait");

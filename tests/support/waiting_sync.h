@@ -10,8 +10,9 @@ namespace skerry::test {
 
 class WaitingSync {
  public:
-  // Returns when it waits. REQUIRES: the server has metrics_table, and no other /sync waits there.
-  WaitingSync(const HomeserverProcess& server, const Api& api);
+  // Returns when it waits. `parameters` are further ones, as "&name=value". REQUIRES: the server has metrics_table, and
+  // no other /sync waits there.
+  WaitingSync(const HomeserverProcess& server, const Api& api, const std::string& parameters = {});
   // The answer. Fails the test when it was not interrupted.
   Answer answer();
 
