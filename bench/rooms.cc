@@ -17,7 +17,7 @@ namespace {
 using Steady = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-struct Us {
+struct Ours {
   ServerName name = ServerName::parse("alpha.test").value();
   SigningKey key = SigningKey::from_seed(KeyId::parse("ed25519:bench").value(), std::string(32, 'b'));
 };
@@ -50,7 +50,7 @@ std::vector<Tip> split(StoredRoom& room, std::size_t members, std::size_t events
 
 // As a server does it that has the events in its store and nothing in its memory.
 Result<void> resolve_forks(Run& run, std::size_t members, std::size_t events) {
-  const Us us;
+  const Ours us;
   auto store = TemporaryStore::make(us.name);
   if (!store) return tl::make_unexpected(store.error());
   RoomId id;
@@ -93,7 +93,7 @@ Result<void> resolve_forks(Run& run, std::size_t members, std::size_t events) {
 }
 
 // A room whose heads are so many; where they are `apart`, each changed the state. Its first user can send.
-Result<RoomId> room_with_heads(storage::Database& database, const Us& us, std::size_t members, std::size_t count,
+Result<RoomId> room_with_heads(storage::Database& database, const Ours& us, std::size_t members, std::size_t count,
                                bool apart) {
   StoredRoom room(database.rooms(), us.name, us.key, members);
   if (auto done = room.finish({room.whole()}, room.whole().state_id); !done) return tl::make_unexpected(done.error());
@@ -122,7 +122,7 @@ Result<RoomId> room_with_heads(storage::Database& database, const Us& us, std::s
 
 // The first message onto so many heads, in a room that is in memory.
 Result<void> send_onto_heads(Run& run, std::size_t heads, bool apart) {
-  const Us us;
+  const Ours us;
   const std::size_t members = std::max<std::size_t>(run.scaled(1'000), 10);
   auto store = TemporaryStore::make(us.name);
   if (!store) return tl::make_unexpected(store.error());

@@ -5,6 +5,10 @@ target_compile_options(skerry_options INTERFACE -Wall -Wextra -Wpedantic -Wshado
 if(SKERRY_WERROR)
   target_compile_options(skerry_options INTERFACE -Werror)
 endif()
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # It takes a .cc that is included for a header.
+  target_compile_options(skerry_options INTERFACE -Wno-subobject-linkage)
+endif()
 target_include_directories(skerry_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(skerry_options INTERFACE SKERRY_VERSION="${PROJECT_VERSION}")
 if(SKERRY_SANITIZE)
@@ -38,6 +42,10 @@ function(skerry_program name)
   endif()
 endfunction()
 
+# For files of test cases: assertions are most of what they are, and expand to more than a compiler optimizes in good
+# time. What they test, and what helps them, keeps its options.
+set(SKERRY_ASSERTION_OPTIONS -O0 -DCATCH_CONFIG_FAST_COMPILE)
+
 # skerry_test(folder deps...): tests/<folder>/*.cc as one Catch2 program whose test cases ctest knows one by one.
 function(skerry_test folder)
   cmake_parse_arguments(arg "SERIAL" "TIMEOUT" "LABELS;DEPENDS" ${ARGN})
@@ -50,6 +58,9 @@ function(skerry_test folder)
   endif()
   set(target test_${folder})
   add_executable(${target} ${sources})
+  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+  list(FILTER sources INCLUDE REGEX "_test\\.cc$")
+  set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${SKERRY_ASSERTION_OPTIONS}")
   target_link_libraries(${target} PRIVATE ${arg_UNPARSED_ARGUMENTS} Catch2::Catch2WithMain)
   target_compile_definitions(${target} PRIVATE
     SKERRY_BIN_DIR="${PROJECT_BINARY_DIR}/bin" SKERRY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

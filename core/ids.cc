@@ -50,7 +50,7 @@ bool is_host(std::string_view host) {
   return !host.empty() && all_of(host, [](char c) { return is_digit(c) || is_alpha(c) || c == '-' || c == '.'; });
 }
 
-tl::unexpected<Error> bad(std::string_view what) { return fail(ErrorCode::invalid_param, std::string(what)); }
+tl::unexpected<Error> not_an_id(std::string_view what) { return fail(ErrorCode::invalid_param, std::string(what)); }
 
 // `&localpart:server_name`: the localpart is any UTF-8 without ':' and NUL, so the first colon ends it.
 bool is_localpart_and_server(char sigil, std::string_view text, bool empty_localpart_allowed) {
@@ -74,10 +74,10 @@ bool is_base64url(char c) { return is_digit(c) || is_alpha(c) || c == '-' || c =
 }  // namespace
 
 Result<ServerName> ServerName::parse(std::string_view text) {
-  if (text.empty() || text.size() > limits::server_name_bytes) return bad("a server name has 1 to 230 bytes");
+  if (text.empty() || text.size() > limits::server_name_bytes) return not_an_id("a server name has 1 to 230 bytes");
   const std::size_t end = host_end(text);
-  if (end == std::string_view::npos || !is_host(text.substr(0, end))) return bad("not a server name");
-  if (end != text.size() && parse_port(text.substr(end)) == 0) return bad("not a port after the server name");
+  if (end == std::string_view::npos || !is_host(text.substr(0, end))) return not_an_id("not a server name");
+  if (end != text.size() && parse_port(text.substr(end)) == 0) return not_an_id("not a port after the server name");
   return ServerName(std::string(text));
 }
 
@@ -91,7 +91,7 @@ std::uint16_t ServerName::port() const { return parse_port(std::string_view(text
 bool ServerName::is_ip_literal() const { return text_.starts_with('[') || is_ipv4(host()); }
 
 Result<UserId> UserId::parse(std::string_view text) {
-  if (!is_localpart_and_server('@', text, true)) return bad("not a user id");
+  if (!is_localpart_and_server('@', text, true)) return not_an_id("not a user id");
   return UserId(std::string(text));
 }
 
@@ -117,14 +117,14 @@ ServerName UserId::server() const { return server_of(text_); }
 Result<RoomId> RoomId::parse(std::string_view text) {
   const bool is_hash =
       text.size() > 1 && text.size() <= limits::id_bytes && text[0] == '!' && all_of(text.substr(1), is_base64url);
-  if (!is_hash && !is_localpart_and_server('!', text, false)) return bad("not a room id");
+  if (!is_hash && !is_localpart_and_server('!', text, false)) return not_an_id("not a room id");
   return RoomId(std::string(text));
 }
 
 Result<EventId> EventId::parse(std::string_view text) {
   if (text.size() < 2 || text.size() > limits::id_bytes || text[0] != '$' ||
       text.find('\0') != std::string_view::npos || !is_valid_utf8(text)) {
-    return bad("not an event id");
+    return not_an_id("not an event id");
   }
   return EventId(std::string(text));
 }
@@ -132,7 +132,7 @@ Result<EventId> EventId::parse(std::string_view text) {
 ServerName EventId::server() const { return server_of(text_); }
 
 Result<RoomAlias> RoomAlias::parse(std::string_view text) {
-  if (!is_localpart_and_server('#', text, false)) return bad("not a room alias");
+  if (!is_localpart_and_server('#', text, false)) return not_an_id("not a room alias");
   return RoomAlias(std::string(text));
 }
 
@@ -145,7 +145,7 @@ Result<KeyId> KeyId::parse(std::string_view text) {
   };
   if (text.size() > limits::id_bytes || colon == std::string_view::npos || colon == 0 || colon + 1 == text.size() ||
       !all_of(text.substr(0, colon), allowed) || !all_of(text.substr(colon + 1), allowed)) {
-    return bad("not a key id");
+    return not_an_id("not a key id");
   }
   return KeyId(std::string(text));
 }

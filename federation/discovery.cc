@@ -21,7 +21,7 @@ using Done = std::function<void(Result<Endpoints>)>;
 constexpr std::uint16_t federation_port = 8448;
 constexpr std::int64_t minute_ms = 60'000;
 constexpr std::int64_t day_ms = 24 * 60 * minute_ms;
-constexpr std::size_t cached_servers = 10'000;
+constexpr std::size_t cached_delegations = 10'000;
 
 std::string with_port(const std::string& host, std::uint16_t port) {
   const std::string written = host.find(':') == std::string::npos ? host : "[" + host + "]";
@@ -117,7 +117,7 @@ struct Discovery::Impl : std::enable_shared_from_this<Impl> {
   void remember(const ServerName& server, std::optional<ServerName> delegation, std::int64_t for_ms) {
     std::scoped_lock lock(mutex);
     if (const auto found = delegations.find(server); found != delegations.end()) order.erase(found->second.place);
-    if (delegations.size() >= cached_servers && !order.empty()) {
+    if (delegations.size() >= cached_delegations && !order.empty()) {
       delegations.erase(order.front());
       order.pop_front();
     }

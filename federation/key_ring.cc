@@ -17,10 +17,10 @@ namespace skerry::federation {
 
 namespace {
 
-constexpr std::int64_t day_ms = 24 * 3'600'000;
+constexpr std::int64_t validity_ms = 24 * 3'600'000;
 constexpr std::int64_t ask_again_ms = 60'000;  // after an answer that did not hold the key asked for
-constexpr std::size_t cached_servers = 10'000;
-constexpr std::size_t response_bytes = 256 * 1'024;
+constexpr std::size_t most_servers = 10'000;
+constexpr std::size_t keys_bytes = 256 * 1'024;
 constexpr std::size_t most_fetches = 1'000;       // under way at once
 constexpr std::size_t most_notary_fetches = 100;  // the same, as far as somebody else's question may start new ones
 constexpr std::chrono::seconds fetch_time{10};
@@ -90,7 +90,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
     return KnownKey{key->key, longer ? word->valid_until_ms : key->valid_until_ms};
   }
 
-  KnownKey own_key() const { return {our_key.public_key(), clock.now_ms() + day_ms}; }
+  KnownKey own_key() const { return {our_key.public_key(), clock.now_ms() + validity_ms}; }
 
   Keys vouched_of(const ServerName& server) const {
     std::scoped_lock lock(mutex);
@@ -111,7 +111,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
 
   void remember(const ServerName& server, const Keys& keys) const {
     std::scoped_lock lock(mutex);
-    if (cache.size() >= cached_servers) cache.clear();
+    if (cache.size() >= most_servers) cache.clear();
     cache[server] = keys;
   }
 
@@ -180,7 +180,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
 
   void note_time(Times& times, const ServerName& server) {
     std::scoped_lock lock(mutex);
-    if (times.size() >= cached_servers) times.clear();
+    if (times.size() >= most_servers) times.clear();
     times[server] = clock.now_ms();
   }
 
@@ -199,7 +199,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
     request.destination = server;
     request.target = "/_matrix/key/v2/server";
     request.timeout = fetch_time;
-    request.max_response_bytes = response_bytes;
+    request.max_response_bytes = keys_bytes;
     request.sign = false;
     client.send(std::move(request), [self = shared_from_this(), server](Result<Json> answer, const RemoteFailure&) {
       auto shared = std::make_shared<Result<Json>>(std::move(answer));
@@ -263,7 +263,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
     });
     if (keys.empty()) return;
     std::scoped_lock lock(mutex);
-    if (vouched.size() >= cached_servers) vouched.clear();
+    if (vouched.size() >= most_servers) vouched.clear();
     vouched[server] = std::move(keys);
   }
 
@@ -358,7 +358,7 @@ struct KeyRing::Impl : std::enable_shared_from_this<Impl> {
     Json keys = {{"server_name", us.str()},
                  {"verify_keys", {{our_key.id().str(), {{"key", text_of(our_key.public_key())}}}}},
                  {"old_verify_keys", std::move(old)},
-                 {"valid_until_ts", clock.now_ms() + day_ms}};
+                 {"valid_until_ts", clock.now_ms() + validity_ms}};
     (void)sign_json(keys, us.str(), our_key);
     return keys;
   }

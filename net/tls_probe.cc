@@ -19,7 +19,7 @@ namespace skerry::net {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Steady = std::chrono::steady_clock;
 using SslPtr = std::unique_ptr<SSL, Freer<SSL_free>>;
 
 class Socket {
@@ -42,9 +42,9 @@ Error system_failure(int number) {
 }
 
 // Errors: timeout.
-Result<void> wait_for(int fd, short events, Clock::time_point deadline) {
+Result<void> wait_for(int fd, short events, Steady::time_point deadline) {
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Steady::now());
     pollfd waiting{fd, events, 0};
     const int ready = left.count() <= 0 ? 0 : ::poll(&waiting, 1, static_cast<int>(left.count()));
     if (ready > 0) return {};
@@ -54,7 +54,7 @@ Result<void> wait_for(int fd, short events, Clock::time_point deadline) {
 }
 
 // The number of what went wrong, 0 when connected.
-int connect_to(const Socket& socket, const addrinfo& place, Clock::time_point deadline) {
+int connect_to(const Socket& socket, const addrinfo& place, Steady::time_point deadline) {
   if (socket.get() < 0) return errno;
   if (::connect(socket.get(), place.ai_addr, place.ai_addrlen) == 0) return 0;
   if (errno != EINPROGRESS) return errno;
@@ -65,7 +65,7 @@ int connect_to(const Socket& socket, const addrinfo& place, Clock::time_point de
   return error;
 }
 
-Result<void> shake_hands(SSL* ssl, int fd, Clock::time_point deadline) {
+Result<void> shake_hands(SSL* ssl, int fd, Steady::time_point deadline) {
   for (;;) {
     ERR_clear_error();
     errno = 0;
@@ -156,7 +156,7 @@ ShownCertificate look_at(SSL* ssl, X509* certificate, const std::string& name) {
 
 TlsProbe probe_tls(const std::string& address, std::uint16_t port, const std::string& name, const TrustOptions& trust,
                    std::chrono::milliseconds timeout) {
-  const auto deadline = Clock::now() + timeout;
+  const auto deadline = Steady::now() + timeout;
   const auto ended = [](ProbeStage stage, Error error) { return TlsProbe{stage, std::move(error), {}}; };
   auto context = client_context(trust);
   if (!context) return ended(ProbeStage::connecting, context.error());

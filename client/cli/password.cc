@@ -13,14 +13,14 @@ namespace skerry::client {
 namespace {
 
 // The terminal itself, whatever stdin and stdout are.
-class Terminal {
+class Prompt {
  public:
-  Terminal() : descriptor_(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {}
-  ~Terminal() {
+  Prompt() : descriptor_(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {}
+  ~Prompt() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
-  Terminal(const Terminal&) = delete;
-  Terminal& operator=(const Terminal&) = delete;
+  Prompt(const Prompt&) = delete;
+  Prompt& operator=(const Prompt&) = delete;
   bool good() const { return descriptor_ >= 0; }
 
   // Asks for one line. With `secret` the answer is not shown, and Ctrl-C is an answer too, so that the echo always
@@ -64,7 +64,7 @@ Outcome<std::string> first_line(std::istream& stream, const SafeText& where) {
 }
 
 Outcome<std::string> ask_password(const SafeText& user, bool confirm) {
-  Terminal terminal;
+  Prompt terminal;
   if (!terminal.good()) {
     return sorry(
         "there is no terminal to ask for the password: use --password-file, --password-stdin or $SKERRY_PASSWORD");
@@ -98,7 +98,7 @@ Outcome<std::string> obtain_password(const Arguments& args, const SafeText& user
 }
 
 Outcome<std::string> ask(const SafeText& question) {
-  Terminal terminal;
+  Prompt terminal;
   if (!terminal.good()) return sorry(question + " is missing, and there is no terminal to ask for it");
   return terminal.ask(question.str() + ": ", false);
 }

@@ -11,8 +11,8 @@ namespace {
 
 using State = PendingMessage::State;
 
-constexpr std::chrono::milliseconds first_pause{1'000};
-constexpr std::chrono::milliseconds longest_pause{15'000};
+constexpr std::chrono::milliseconds first_send_pause{1'000};
+constexpr std::chrono::milliseconds longest_send_pause{15'000};
 constexpr int tries_on_server_error = 4;
 
 }  // namespace
@@ -88,8 +88,8 @@ void Outbox::on_error(PendingMessage& message, const std::string& room_id, const
       error.unreachable() || error.rate_limited() || (error.status >= 500 && message.attempts < tries_on_server_error);
   message.state = again ? State::queued : State::failed;
   if (!again) return;
-  const auto backoff = first_pause * (1 << std::min(message.attempts - 1, 4));
-  pump_later(room_id, std::max(std::min<std::chrono::milliseconds>(backoff, longest_pause), error.retry_after));
+  const auto backoff = first_send_pause * (1 << std::min(message.attempts - 1, 4));
+  pump_later(room_id, std::max(std::min<std::chrono::milliseconds>(backoff, longest_send_pause), error.retry_after));
 }
 
 void Outbox::pump_later(const std::string& room_id, std::chrono::milliseconds delay) {

@@ -7,8 +7,8 @@ namespace skerry::client {
 namespace {
 
 constexpr int wait_ms = 30'000;
-constexpr std::chrono::milliseconds first_pause{500};
-constexpr std::chrono::milliseconds longest_pause{15'000};
+constexpr std::chrono::milliseconds first_sync_pause{500};
+constexpr std::chrono::milliseconds longest_sync_pause{15'000};
 // A server that answers at once with nothing new is not to be asked in a tight loop.
 constexpr std::int64_t quick_ms = 100;
 constexpr std::chrono::milliseconds idle_pause{500};
@@ -59,8 +59,8 @@ void SyncLoop::on_error(const ApiError& error) {
     handler_.on_reset();
   }
   set_link(Link::offline, &error);
-  const auto backoff = first_pause * (1 << std::min(failures_++, 5));
-  pause(std::max(std::min<std::chrono::milliseconds>(backoff, longest_pause), error.retry_after));
+  const auto backoff = first_sync_pause * (1 << std::min(failures_++, 5));
+  pause(std::max(std::min<std::chrono::milliseconds>(backoff, longest_sync_pause), error.retry_after));
 }
 
 void SyncLoop::pause(std::chrono::milliseconds delay) {

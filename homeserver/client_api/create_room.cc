@@ -21,7 +21,7 @@ constexpr std::size_t max_initial_state = 200;
 enum class Preset { private_chat, trusted_private_chat, public_chat };
 
 // What the request asks for, checked.
-struct Wanted {
+struct WantedRoom {
   const RoomRules* rules = nullptr;
   UserId creator;
   Preset preset = Preset::private_chat;
@@ -55,8 +55,8 @@ Result<std::vector<UserId>> read_invites(const Json& body) {
   return users;
 }
 
-Result<std::vector<Wanted::State>> read_initial_state(const Json& body) {
-  std::vector<Wanted::State> state;
+Result<std::vector<WantedRoom::State>> read_initial_state(const Json& body) {
+  std::vector<WantedRoom::State> state;
   const Json* list = find_member(body, "initial_state");
   if (list == nullptr || list->is_null()) return state;
   if (!list->is_array() || list->size() > max_initial_state)
@@ -73,7 +73,7 @@ Result<std::vector<Wanted::State>> read_initial_state(const Json& body) {
   return state;
 }
 
-Result<void> read_preset(const Json& body, Wanted& wanted) {
+Result<void> read_preset(const Json& body, WantedRoom& wanted) {
   auto visibility = optional_string(body, "visibility");
   if (!visibility) return tl::make_unexpected(visibility.error());
   if (*visibility && **visibility != "public" && **visibility != "private") {
@@ -102,8 +102,8 @@ Result<Json> optional_object(const Json& body, const char* key) {
   return *member;
 }
 
-Result<Wanted> read_request(const Services& services, const UserId& creator, const Json& body) {
-  Wanted wanted;
+Result<WantedRoom> read_request(const Services& services, const UserId& creator, const Json& body) {
+  WantedRoom wanted;
   wanted.creator = creator;
   auto version = optional_string(body, "room_version");
   if (!version) return tl::make_unexpected(version.error());
@@ -143,7 +143,7 @@ Result<Wanted> read_request(const Services& services, const UserId& creator, con
 }
 
 // trusted_private_chat gives the invited the creator's power: in version 12 they become creators as well.
-void add_creators(Wanted& wanted) {
+void add_creators(WantedRoom& wanted) {
   if (!wanted.rules->creators_are_privileged || wanted.preset != Preset::trusted_private_chat) return;
   Json& creators = wanted.create_content["additional_creators"];
   if (!creators.is_array()) creators = Json::array();
@@ -155,7 +155,7 @@ void add_creators(Wanted& wanted) {
   if (creators.empty()) wanted.create_content.erase("additional_creators");
 }
 
-Json power_levels(const Wanted& wanted) {
+Json power_levels(const WantedRoom& wanted) {
   Json content = {{"users_default", 0},
                   {"events_default", 0},
                   {"state_default", 50},
@@ -205,7 +205,7 @@ class Drafts {
 };
 
 // The events after the create event, in the specification's order.
-std::vector<EventDraft> drafts_of(const Wanted& wanted, const Json& member) {
+std::vector<EventDraft> drafts_of(const WantedRoom& wanted, const Json& member) {
   std::set<std::pair<std::string, std::string>> overridden;  // by initial_state
   for (const auto& state : wanted.initial_state) overridden.insert({state.type, state.key});
   Drafts drafts(wanted.creator);
@@ -233,7 +233,7 @@ std::vector<EventDraft> drafts_of(const Wanted& wanted, const Json& member) {
 }
 
 // 8. After the room stands: each invitation is a transaction with another server of its own.
-void invite_all(Services& services, const Wanted& wanted, const RoomId& room) {
+void invite_all(Services& services, const WantedRoom& wanted, const RoomId& room) {
   for (const UserId& user : wanted.invite) {
     if (user == wanted.creator) continue;
     (void)services.appservice_queries.look_for(user);
@@ -250,7 +250,7 @@ void create_room(Services& services, Call call, Reply reply) {
   if (auto wait = services.rate_limiter.message(*call.caller)) return reply.limited(*wait);
   auto read = read_request(services, creator, *call.body);
   if (!read) return reply.error(read.error());
-  auto wanted = std::make_shared<Wanted>(std::move(*read));
+  auto wanted = std::make_shared<WantedRoom>(std::move(*read));
   add_creators(*wanted);
   if (wanted->alias) {
     if (auto may = may_name(services, *call.caller, *wanted->alias); !may) return reply.error(may.error());

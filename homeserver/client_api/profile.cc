@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t key_bytes = 255;
 constexpr std::size_t url_bytes = 1'024;
 constexpr std::size_t profile_bytes = 65'536;
-constexpr std::chrono::milliseconds remote_time{10'000};
+constexpr std::chrono::milliseconds profile_time{10'000};
 
 bool is_room_field(const std::string& key) { return key == "displayname" || key == "avatar_url"; }
 
@@ -40,7 +40,7 @@ Result<Json> remote_profile(Services& services, const UserId& user, const std::s
   request.destination = user.server();
   request.target = "/_matrix/federation/v1/query/profile?user_id=" + net::percent_encode(user.str());
   if (!field.empty()) request.target += "&field=" + net::percent_encode(field);
-  request.timeout = remote_time;
+  request.timeout = profile_time;
   request.max_response_bytes = 2 * profile_bytes;
   federation::RemoteFailure failure;
   auto answer = services.federation.call(std::move(request), &failure);

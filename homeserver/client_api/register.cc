@@ -13,15 +13,15 @@ namespace skerry::homeserver::client_api {
 namespace {
 
 // What is wanted: checked before authentication, as 'POST /register' demands of the name.
-struct Wanted {
+struct WantedAccount {
   std::string localpart;
   std::optional<std::string> password;
   bool inhibit_login = false;
   NewSession session;
 };
 
-Result<Wanted> wanted_account(Services& services, const Json& body) {
-  Wanted wanted;
+Result<WantedAccount> wanted_account(Services& services, const Json& body) {
+  WantedAccount wanted;
   auto name = optional_string(body, "username");
   if (!name) return tl::make_unexpected(name.error());
   wanted.localpart = *name ? **name : services.accounts.generate_localpart();

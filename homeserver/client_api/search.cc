@@ -17,7 +17,7 @@ namespace skerry::homeserver::client_api {
 namespace {
 
 constexpr std::size_t most_words = 20;
-constexpr std::size_t term_bytes = 1'024;
+constexpr std::size_t search_term_bytes = 1'024;
 constexpr std::size_t results_at_once = 100;
 constexpr std::size_t most_context = 50;
 constexpr std::size_t most_counted = 1'000;
@@ -45,7 +45,8 @@ Result<std::size_t> count_of(const Json& object, const char* key, std::size_t ot
 Result<std::vector<std::string>> words_of(const Json& category) {
   auto term = required_string(category, "search_term");
   if (!term) return tl::make_unexpected(term.error());
-  if (term->size() > term_bytes) return fail(ErrorCode::invalid_param, "the search term is longer than 1,024 bytes");
+  if (term->size() > search_term_bytes)
+    return fail(ErrorCode::invalid_param, "the search term is longer than 1,024 bytes");
   std::vector<std::string> words;
   std::size_t begin = 0;
   while (begin < term->size() && words.size() < most_words) {

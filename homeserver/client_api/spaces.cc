@@ -24,7 +24,7 @@ constexpr std::size_t walked_rooms = 1'000;     // of one space, over all pages
 constexpr std::size_t waiting_rooms = 10'000;   // children seen, and not walked yet
 constexpr std::size_t servers_asked = 3;        // for one room
 constexpr std::size_t requests_to_others = 20;  // for one answer
-constexpr std::chrono::milliseconds remote_time{10'000};
+constexpr std::chrono::milliseconds summary_time{10'000};
 
 // A room of a hierarchy: its summary with children_state, and its children.
 struct SpaceRoom {
@@ -73,7 +73,7 @@ class Summaries {
       federation::FederationRequest request;
       request.destination = server;
       request.target = "/_matrix/federation/v1/hierarchy/" + net::percent_encode(room.str());
-      request.timeout = remote_time;
+      request.timeout = summary_time;
       auto answer = services_.federation.call(std::move(request));
       if (!answer || !answer->is_object()) continue;
       if (auto found = read_answer(*answer, room)) return found;

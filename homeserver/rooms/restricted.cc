@@ -8,8 +8,6 @@ namespace skerry::homeserver {
 
 namespace {
 
-constexpr std::size_t max_conditions = 100;
-
 enum class Met { yes, no, unknown };
 
 // m.room_membership: joined to that room, as far as this server is in it.

@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "core/room_rules.h"
+#include "homeserver/rooms/restricted.h"
 
 namespace skerry::homeserver {
 
 namespace {
 
-constexpr std::size_t max_conditions = 100;
 constexpr std::size_t order_bytes = 50;
 constexpr std::size_t text_bytes = 65'536;  // of one member of another server's summary
 

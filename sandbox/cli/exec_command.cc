@@ -22,7 +22,6 @@ namespace {
 
 constexpr int failed_status = 125;  // as of env and timeout: ours, not the program's
 constexpr int usage_status = 2;
-constexpr int signal_status = 128;
 constexpr const char* room_alias = "room";
 constexpr std::chrono::seconds room_time{30};
 constexpr std::chrono::milliseconds room_step{5};
@@ -101,7 +100,7 @@ Result<void> wait_for_members(const ClientApi& api, const std::string& room_id, 
 }
 
 // A public room of the first one's, with everybody in it: each server knows so.
-Result<CommonRoom> make_room(OwnSandbox& sandbox, const std::vector<Account>& accounts) {
+Result<CommonRoom> make_common_room(OwnSandbox& sandbox, const std::vector<Account>& accounts) {
   const Account& first = accounts.front();
   const auto made =
       api_of(sandbox, first)
@@ -129,7 +128,7 @@ Result<CommonRoom> make_room(OwnSandbox& sandbox, const std::vector<Account>& ac
 Result<Variables> furnish(OwnSandbox& sandbox, const std::vector<UserId>& users, bool with_room) {
   const auto accounts = register_users(sandbox, users);
   if (!accounts) return tl::make_unexpected(accounts.error());
-  const auto room = with_room ? make_room(sandbox, *accounts) : CommonRoom();
+  const auto room = with_room ? make_common_room(sandbox, *accounts) : CommonRoom();
   if (!room) return tl::make_unexpected(room.error());
   auto variables = trust_variables(sandbox.status(), sandbox.folder());
   if (variables) variables->merge(sandbox_variables(sandbox.status(), sandbox.folder(), *accounts, *room));

@@ -17,10 +17,6 @@ namespace skerry::sandbox {
 
 namespace {
 
-std::string alias_of(const World& world, const WorldRoom& room) {
-  return "#" + room.name + ":" + world.users[room.creator].server;
-}
-
 Json seeded_json(const World& world, const Seeded& seeded) {
   Json users = Json::array();
   for (std::size_t i = 0; i < world.users.size(); ++i) {
@@ -34,7 +30,7 @@ Json seeded_json(const World& world, const Seeded& seeded) {
   Json rooms = Json::array();
   for (std::size_t i = 0; i < world.rooms.size(); ++i) {
     rooms.push_back({{"name", world.rooms[i].name},
-                     {"alias", alias_of(world, world.rooms[i])},
+                     {"alias", world.alias_of(world.rooms[i])},
                      {"room_id", seeded.rooms[i]},
                      {"messages", world.rooms[i].messages.size()}});
   }
@@ -156,7 +152,7 @@ Result<void> seed_command(const Arguments& args) {
     return {};
   }
   for (const WorldRoom& room : world->rooms) {
-    std::cout << alias_of(*world, room) << "  " << room.members.size() + 1 << " members, " << room.messages.size()
+    std::cout << world->alias_of(room) << "  " << room.members.size() + 1 << " members, " << room.messages.size()
               << " messages\n";
   }
   std::cout << world->users.size() << " users in " << seconds_text(std::chrono::duration<double>(seeded->seconds[0]))

@@ -53,7 +53,7 @@ Result<void> restore_when_up(const Folder& folder, Controller& controller, const
   return wait_until_answering(folder, controller, reachable);
 }
 
-std::string time_text(std::int64_t seconds) {
+std::string date_text(std::int64_t seconds) {
   const std::time_t time = seconds;
   std::tm parts{};
   ::localtime_r(&time, &parts);
@@ -134,7 +134,7 @@ Result<void> snapshots_command(const Arguments& args) {
   }
   if (snapshots.empty() && args.snapshot.empty()) std::cout << "No snapshots; skerry snapshot NAME makes one\n";
   for (const Snapshot& snapshot : snapshots) {
-    std::cout << std::left << std::setw(20) << snapshot.name << "  " << time_text(snapshot.made_s) << "  "
+    std::cout << std::left << std::setw(20) << snapshot.name << "  " << date_text(snapshot.made_s) << "  "
               << snapshot.servers << " servers  " << megabytes_text(snapshot.bytes) << "\n";
   }
   return {};

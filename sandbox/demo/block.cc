@@ -19,8 +19,6 @@ std::string text_of(const Pairs& pairs) {
   return std::to_string(pairs.left) + " of " + std::to_string(pairs.all) + " pairs left";
 }
 
-std::string in_room(const std::string& room) { return "/rooms/" + net::percent_encode(room); }
-
 // What the new account tries and may not. Errors when it may.
 Result<void> expect_refusal(const Result<std::string>& tried, const std::string& what) {
   if (tried) return fail(ErrorCode::internal, what + " was allowed");

@@ -13,7 +13,7 @@ namespace skerry::sandbox {
 
 namespace {
 
-constexpr std::chrono::milliseconds window{1'000};  // who has not heard by then does not hear
+constexpr std::chrono::milliseconds hearing_window{1'000};  // who has not heard by then does not hear
 constexpr const char* words_to_find = "One room, three servers.";
 
 using People = std::vector<const Person*>;
@@ -51,7 +51,7 @@ Result<Pairs> try_block(OwnSandbox& servers, const People& people, const std::st
                         const std::vector<std::string>& names) {
   if (auto able = wait_until_all_talk(people, room); !able) return tl::make_unexpected(able.error());
   if (auto done = set_blocked(servers, names, true); !done) return tl::make_unexpected(done.error());
-  const Pairs pairs = count_pairs(people, room, "Who hears me now?", window);
+  const Pairs pairs = count_pairs(people, room, "Who hears me now?", hearing_window);
   if (auto done = set_blocked(servers, names, false); !done) return tl::make_unexpected(done.error());
   if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
   return pairs;

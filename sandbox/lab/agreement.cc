@@ -13,7 +13,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds step{50};
+constexpr std::chrono::milliseconds agreement_step{50};
 
 struct View {
   std::set<std::string> events;
@@ -67,7 +67,7 @@ Result<Agreed> wait_until_agreed(const std::vector<const Person*>& people, const
     if (differs && differs->empty()) return agreed;
     if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
     if (Steady::now() > deadline) return fail(ErrorCode::timeout, differs ? *differs : differs.error().text);
-    std::this_thread::sleep_for(step);
+    std::this_thread::sleep_for(agreement_step);
   }
 }
 

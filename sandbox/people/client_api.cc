@@ -93,6 +93,8 @@ Result<Json> ClientApi::call(const std::string& method, const std::string& path,
                                            ": " + what + (text != nullptr ? *text : ""));
 }
 
+std::string in_room(const std::string& room_id) { return "/rooms/" + net::percent_encode(room_id); }
+
 bool refused_with(const Error& error, std::string_view errcode) {
   return error.code == ErrorCode::remote_error && error.text.starts_with(std::string(errcode) + ":");
 }

@@ -36,6 +36,9 @@ class ClientApi {
   std::string access_token_;
 };
 
+// The beginning of the paths of a room.
+std::string in_room(const std::string& room_id);
+
 // Whether an error is the server's refusal with this errcode.
 bool refused_with(const Error& error, std::string_view errcode);
 

@@ -13,9 +13,9 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds long_poll{30'000};
-constexpr std::chrono::milliseconds answer_time{45'000};
+constexpr std::chrono::milliseconds sync_answer_time{45'000};
 constexpr std::chrono::milliseconds retry_pause{20};
-constexpr std::chrono::milliseconds interrupt_step{50};
+constexpr std::chrono::milliseconds listen_step{50};
 // What came at once is heard whole: without this the oldest of more than ten events of a room would be left out.
 constexpr const char* whole_timeline = R"({"room":{"timeline":{"limit":1000}}})";
 
@@ -26,7 +26,7 @@ bool wait(std::condition_variable& changed, std::unique_lock<std::mutex>& lock, 
   const auto deadline = Steady::now() + timeout;
   while (!holds()) {
     if (Steady::now() >= deadline || interrupted()) return false;
-    changed.wait_until(lock, std::min(deadline, Steady::now() + interrupt_step));
+    changed.wait_until(lock, std::min(deadline, Steady::now() + listen_step));
   }
   return true;
 }
@@ -54,7 +54,7 @@ void Listener::run() {
         (since_.empty() ? ""
                         : "&since=" + net::percent_encode(since_) + "&timeout=" + std::to_string(long_poll.count()));
     lock.unlock();
-    const auto response = api_.get(path, answer_time);
+    const auto response = api_.get(path, sync_answer_time);
     lock.lock();
     if (response) {
       take(*response);

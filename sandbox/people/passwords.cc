@@ -16,7 +16,7 @@ namespace skerry::sandbox {
 
 namespace {
 
-constexpr std::size_t password_bytes = 12;
+constexpr std::size_t random_bytes = 12;
 
 Json read(const Folder& folder) {
   const auto text = read_file(folder.passwords_json());
@@ -26,7 +26,7 @@ Json read(const Folder& folder) {
 
 }  // namespace
 
-std::string make_password() { return base64url_encode(net::system_random().bytes(password_bytes)); }
+std::string make_password() { return base64url_encode(net::system_random().bytes(random_bytes)); }
 
 Result<void> remember_password(const Folder& folder, const UserId& user, const std::string& password) {
   return remember_passwords(folder, {{user.str(), password}});

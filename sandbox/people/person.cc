@@ -14,8 +14,6 @@ namespace {
 constexpr std::size_t page_events = 100;
 constexpr std::size_t most_pages = 100;
 
-std::string in_room(const std::string& room_id) { return "/rooms/" + net::percent_encode(room_id); }
-
 std::string new_transaction() {
   static std::atomic<std::uint64_t> last{0};
   return "t" + std::to_string(++last);

@@ -12,7 +12,6 @@ namespace skerry::sandbox {
 
 namespace {
 
-constexpr std::size_t name_bytes = 100;
 constexpr const char* any = "any";
 constexpr const char* all = "all";
 
@@ -51,7 +50,7 @@ void PlayReader::read_server(Reader& table, Act& act) {
 void PlayReader::choose_server(Reader& table, Act& act) {
   const std::string key = verb_text(act.verb);
   std::string typed;
-  table.get(key, typed, name_bytes);
+  table.get(key, typed, typed_name_bytes);
   std::string server;
   if (typed == any) {
     std::vector<std::string> choice;
@@ -66,7 +65,7 @@ void PlayReader::choose_server(Reader& table, Act& act) {
     server = std::move(*found);
   }
   std::string name;
-  table.get("as", name, name_bytes);
+  table.get("as", name, typed_name_bytes);
   if (!name.empty()) chosen_[name] = server;
   if (!fits(act.verb, server)) return table.problem(key, server + condition(server) + " at this time");
   if (act.verb == Verb::start && !faults_.reaches(clients_party, server)) {
@@ -80,14 +79,14 @@ void PlayReader::read_server_fault(Reader& table, Act& act) {
   Json fault = {{"kind", verb_text(act.verb)}, {"server", act.server}};
   if (act.verb == Verb::clock) {
     std::string offset;
-    if (table.required("offset")) table.get("offset", offset, name_bytes);
+    if (table.required("offset")) table.get("offset", offset, typed_name_bytes);
     const auto offset_ms = parse_duration_ms(offset);
     if (!offset_ms) return offset.empty() ? void() : table.problem("offset", offset_ms.error().text);
     fault["offset_ms"] = *offset_ms;
   } else if (act.verb == Verb::dns) {
     std::string answer;
     if (!table.required("answer")) return;
-    table.get("answer", answer, name_bytes);
+    table.get("answer", answer, typed_name_bytes);
     fault["answer"] = answer;
   } else if (act.verb != Verb::block && act.verb != Verb::freeze) {
     return;
@@ -103,7 +102,7 @@ void PlayReader::read_link(Reader& table, Act& act) {
   std::int64_t jitter_ms = 0;
   std::int64_t rate_kbit = 0;
   bool one_way = false;
-  table.get("mode", mode, name_bytes);
+  table.get("mode", mode, typed_name_bytes);
   table.get("http_status", status, 0, INT32_MAX);
   table.get_time("latency", latency_ms);
   table.get_time("jitter", jitter_ms);
@@ -140,7 +139,7 @@ void PlayReader::read_partition(Reader& table, Act& act) {
 
 void PlayReader::read_backoff(Reader& table, Act& act) {
   std::string typed;
-  table.get("backoff", typed, name_bytes);
+  table.get("backoff", typed, typed_name_bytes);
   const auto max_ms = parse_duration_ms(typed);
   if (!max_ms) return table.problem("backoff", max_ms.error().text);
   if (auto faults = request(table, act.verb, {{"kind", "backoff"}, {"max_ms", *max_ms}})) {

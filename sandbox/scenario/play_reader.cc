@@ -9,7 +9,6 @@ namespace skerry::sandbox {
 namespace {
 
 constexpr std::size_t word_bytes = 4'000;
-constexpr std::size_t name_bytes = 100;
 constexpr std::int64_t most_chatter = 1'000;
 constexpr std::int64_t usual_within_ms = 10'000;
 constexpr std::int64_t usual_during_ms = 1'000;
@@ -115,7 +114,7 @@ void PlayReader::read(Reader& table) {
 void PlayReader::read_talk(Reader& table, Act& act) {
   const auto where = room(table, "in");
   if (where) act.room = *where;
-  table.get("as", act.label, name_bytes);
+  table.get("as", act.label, typed_name_bytes);
   if (act.verb == Verb::say) {
     read_say(table, act, where.has_value());
   } else if (where) {
@@ -214,7 +213,7 @@ void PlayReader::read_assertion(Reader& table, Act& act) {
     act.room = *where;
     return read_among(table, act);
   }
-  table.get(verb_text(act.verb), act.label, name_bytes);
+  table.get(verb_text(act.verb), act.label, typed_name_bytes);
   const auto label = labels_.find(act.label);
   if (label == labels_.end()) {
     (void)table.get_list("to");
@@ -279,7 +278,7 @@ void PlayReader::read_among(Reader& table, Act& act) {
 std::optional<std::size_t> PlayReader::user(Reader& table, const char* key) {
   std::string typed;
   if (!table.required(key)) return std::nullopt;
-  table.get(key, typed, name_bytes);
+  table.get(key, typed, typed_name_bytes);
   std::string problem;
   const auto found = find_users(world_, typed, true, problem);
   if (!found.empty()) return found.front();
@@ -290,7 +289,7 @@ std::optional<std::size_t> PlayReader::user(Reader& table, const char* key) {
 std::optional<std::size_t> PlayReader::room(Reader& table, const char* key) {
   std::string typed;
   if (!table.required(key)) return std::nullopt;
-  table.get(key, typed, name_bytes);
+  table.get(key, typed, typed_name_bytes);
   auto found = find_room(world_, typed);
   if (!found) table.problem(key, "there is no room " + typed);
   return found;

@@ -19,7 +19,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds interrupt_step{20};
+constexpr std::chrono::milliseconds timeline_step{20};
 constexpr std::chrono::seconds listening_time{60};
 
 std::string milliseconds(Steady::duration time) {
@@ -33,9 +33,9 @@ struct Said {
   Steady::time_point since;
 };
 
-class Stage {
+class Staging {
  public:
-  explicit Stage(const Scenario& scenario) : scenario_(scenario), world_(scenario.world) {}
+  explicit Staging(const Scenario& scenario) : scenario_(scenario), world_(scenario.world) {}
 
   Result<void> set() {
     ServerTraits traits;
@@ -231,14 +231,14 @@ double seconds(Steady::duration time) { return std::chrono::duration<double>(tim
 
 Result<ScenarioResult> run_scenario(const Scenario& scenario, const std::function<void(const Played&)>& tell) {
   const auto began = Steady::now();
-  Stage stage(scenario);
+  Staging stage(scenario);
   if (auto set = stage.set(); !set) return tl::make_unexpected(set.error());
   const auto curtain = Steady::now();
   ScenarioResult result;
   result.ready_s = seconds(curtain - began);
   for (const Act& act : scenario.play) {
     while (Steady::now() < curtain + std::chrono::milliseconds(act.at_ms) && !interrupted()) {
-      std::this_thread::sleep_for(interrupt_step);
+      std::this_thread::sleep_for(timeline_step);
     }
     const auto start = Steady::now();
     auto found = stage.play(act);

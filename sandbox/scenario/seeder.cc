@@ -20,8 +20,8 @@ using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t lanes = 16;
 constexpr std::chrono::seconds hearing_time{60};
-constexpr std::chrono::milliseconds first_pause{2};
-constexpr std::chrono::milliseconds longest_pause{50};
+constexpr std::chrono::milliseconds first_look{2};
+constexpr std::chrono::milliseconds longest_look{50};
 
 // Calls `work` for 0 to `count` - 1, several at a time. The first error ends it; the others finish what they do.
 template <class Work>
@@ -49,12 +49,6 @@ Result<void> with_text(const std::string& what, const Result<Json>& answer) {
   if (answer) return {};
   return fail(answer.error().code, what + ": " + answer.error().text);
 }
-
-std::string alias_of(const World& world, const WorldRoom& room) {
-  return "#" + room.name + ":" + world.users[room.creator].server;
-}
-
-std::string in_room(const std::string& room_id) { return "/rooms/" + net::percent_encode(room_id); }
 
 class Seeder {
  public:
@@ -175,7 +169,7 @@ class Seeder {
 
   Result<void> wait_until_heard(const std::string& room_id, const std::string& event_id, std::size_t user) const {
     const auto deadline = Steady::now() + hearing_time;
-    for (auto pause = first_pause;; pause = std::min(pause * 2, longest_pause)) {
+    for (auto pause = first_look;; pause = std::min(pause * 2, longest_look)) {
       const auto answer = api(user).get(in_room(room_id) + "/event/" + net::percent_encode(event_id));
       if (answer) return {};
       if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
@@ -216,7 +210,7 @@ Result<void> check_seedable(Web& web, const SandboxStatus& status, const World& 
   });
   if (!names) return names;
   return for_all(world.rooms.size(), [&](std::size_t i) -> Result<void> {
-    const std::string alias = alias_of(world, world.rooms[i]);
+    const std::string alias = world.alias_of(world.rooms[i]);
     const std::string& url = status.server(world.users[world.rooms[i].creator].server).client_url;
     const auto found = ClientApi(web.client(), url).get("/directory/room/" + net::percent_encode(alias));
     if (found) return fail(ErrorCode::invalid_param, alias + " is there already");

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t shown_problems = 12;
 constexpr std::size_t list_entries = 10'000;
-constexpr double hour_ms = 3'600'000;
+constexpr double longest_ms = 3'600'000;
 
 }  // namespace
 
@@ -170,7 +170,7 @@ std::int64_t parse_time_ms(const std::string& text) {
   const std::string unit(rest, end);
   const double factor = unit == "ms" ? 1 : unit == "s" ? 1'000 : unit == "m" ? 60'000 : -1;
   const double time = value * factor;
-  return error == std::errc() && factor > 0 && time >= 0 && time <= hour_ms ? static_cast<std::int64_t>(time) : -1;
+  return error == std::errc() && factor > 0 && time >= 0 && time <= longest_ms ? static_cast<std::int64_t>(time) : -1;
 }
 
 }  // namespace skerry::sandbox

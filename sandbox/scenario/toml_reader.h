@@ -13,6 +13,9 @@
 
 namespace skerry::sandbox {
 
+// Of a name in a file, where nothing else bounds it.
+inline constexpr std::size_t typed_name_bytes = 100;
+
 class Problems {
  public:
   explicit Problems(std::string file) : file_(std::move(file)) {}

@@ -20,9 +20,8 @@ constexpr std::size_t most_users = 5'000;
 constexpr std::size_t most_rooms = 500;
 constexpr std::int64_t most_messages = 50'000;
 constexpr std::size_t most_memberships = 50'000;
-constexpr std::size_t name_bytes = 100;
 constexpr std::size_t text_bytes = 4'000;
-constexpr std::size_t password_bytes = 15;
+constexpr std::size_t hash_bytes = 15;       // of a password made from the seed
 constexpr std::size_t chatter_stretch = 20;  // messages, on average, until the talk goes over to any server
 constexpr std::int64_t creator_power = 100;
 
@@ -37,7 +36,7 @@ bool good_handle(const std::string& name) {
 
 std::string password_of(std::uint64_t seed, const std::string& user_id) {
   const auto hash = sha256("skerry world " + std::to_string(seed) + " " + user_id);
-  return base64url_encode(std::string_view(reinterpret_cast<const char*>(hash.data()), password_bytes));
+  return base64url_encode(std::string_view(reinterpret_cast<const char*>(hash.data()), hash_bytes));
 }
 
 class WorldReader {
@@ -60,13 +59,13 @@ class WorldReader {
     WorldUser user;
     std::string typed;
     std::int64_t count = 0;
-    if (table.required("name")) table.get("name", typed, name_bytes);
-    table.get("display_name", user.display_name, name_bytes);
-    table.get("password", user.password, name_bytes);
+    if (table.required("name")) table.get("name", typed, typed_name_bytes);
+    table.get("display_name", user.display_name, typed_name_bytes);
+    table.get("password", user.password, typed_name_bytes);
     table.get("count", count, 1, static_cast<std::int64_t>(most_users));
     for (const Entry& device : table.get_list("devices")) {
       const auto& known = user.devices;
-      if (!device.text.empty() && device.text.size() <= name_bytes &&
+      if (!device.text.empty() && device.text.size() <= typed_name_bytes &&
           std::find(known.begin(), known.end(), device.text) == known.end()) {
         user.devices.push_back(device.text);
       } else {
@@ -120,10 +119,10 @@ class WorldReader {
 
   void read_room(Reader& table) {
     WorldRoom room;
-    if (table.required("name")) table.get("name", room.name, name_bytes);
-    table.get("title", room.title, name_bytes);
+    if (table.required("name")) table.get("name", room.name, typed_name_bytes);
+    table.get("title", room.title, typed_name_bytes);
     table.get("topic", room.topic, text_bytes);
-    table.get("version", room.version, name_bytes);
+    table.get("version", room.version, typed_name_bytes);
     table.get("open", room.open);
     if (!room.name.empty() && !good_handle(room.name)) table.problem("name", "must be of a-z, 0-9, '.', '_' and '-'");
     if (find_room(world_, room.name)) table.problem("name", "there is a room " + room.name + " already");
@@ -143,7 +142,7 @@ class WorldReader {
   bool read_creator(Reader& table, WorldRoom& room) {
     std::string typed;
     if (!table.required("by")) return false;
-    table.get("by", typed, name_bytes);
+    table.get("by", typed, typed_name_bytes);
     const auto found = one(table, "by", {typed, table.line_of("by")});
     if (found) room.creator = *found;
     return found.has_value();
@@ -252,6 +251,8 @@ std::size_t World::messages() const {
   for (const WorldRoom& room : rooms) count += room.messages.size();
   return count;
 }
+
+std::string World::alias_of(const WorldRoom& room) const { return "#" + room.name + ":" + users[room.creator].server; }
 
 World read_world(Reader& top, std::optional<std::uint64_t> seed) {
   World world;

@@ -63,6 +63,7 @@ struct World {
   std::vector<WorldRoom> rooms;
 
   std::size_t messages() const;
+  std::string alias_of(const WorldRoom& room) const;  // on its creator's server
 };
 
 // `seed` takes the place of the file's. Errors: bad_json, with all problems, each as "FILE:LINE: key: what was

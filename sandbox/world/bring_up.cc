@@ -27,13 +27,13 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds report_time{60};
-constexpr std::chrono::seconds end_time{20};
-constexpr std::chrono::seconds answer_time{30};
-constexpr std::chrono::seconds synapse_answer_time{120};
-constexpr std::chrono::milliseconds answer_time_per_server{500};
+constexpr std::chrono::seconds down_time{20};
+constexpr std::chrono::seconds start_time{30};
+constexpr std::chrono::seconds synapse_start_time{120};
+constexpr std::chrono::milliseconds start_time_per_server{500};
 constexpr std::chrono::milliseconds first_pause{5};
 constexpr std::chrono::milliseconds longest_pause{200};
-constexpr std::chrono::milliseconds look_interval{250};
+constexpr std::chrono::milliseconds server_look_interval{250};
 constexpr std::chrono::seconds request_time{5};
 constexpr std::size_t shown_log_lines = 8;
 
@@ -191,9 +191,9 @@ class Starting {
   // The supervisor takes everything down, and is waited for.
   void give_up() {
     channel_.finish();
-    while (channel_.receive(end_time)) {
+    while (channel_.receive(down_time)) {
     }
-    wait_for_end(process_, end_time);
+    wait_for_end(process_, down_time);
   }
 
   Descriptor tie() { return channel_.release(); }
@@ -269,9 +269,8 @@ Result<void> wait_until_answering(const Folder& folder, Controller& controller, 
   const bool slow = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     return status->server(name).kind == ServerKind::synapse;
   });
-  const auto deadline =
-      Steady::now() + (slow ? synapse_answer_time : answer_time) + answer_time_per_server * names.size();
-  auto next_look = Steady::now() + look_interval;
+  const auto deadline = Steady::now() + (slow ? synapse_start_time : start_time) + start_time_per_server * names.size();
+  auto next_look = Steady::now() + server_look_interval;
   while (!readiness.wait(std::chrono::milliseconds(50))) {
     if (interrupted()) return fail(ErrorCode::cancelled, "interrupted");
     if (Steady::now() > deadline) {
@@ -279,7 +278,7 @@ Result<void> wait_until_answering(const Folder& folder, Controller& controller, 
       return tl::make_unexpected(with_log(name + " does not answer", folder.server_log(name)));
     }
     if (Steady::now() < next_look) continue;
-    next_look = Steady::now() + look_interval;
+    next_look = Steady::now() + server_look_interval;
     status = controller.status();
     if (!status) return tl::make_unexpected(status.error());
     for (const std::string& name : names) {

@@ -13,7 +13,7 @@ namespace skerry::sandbox {
 
 namespace {
 
-constexpr std::size_t max_connections = 64;
+constexpr std::size_t max_control_connections = 64;
 constexpr std::chrono::milliseconds flush_time{500};
 constexpr int flush_step_ms = 20;
 
@@ -59,7 +59,7 @@ void ControlServer::handle(const pollfd* first, const Handler& handler) {
 void ControlServer::accept() {
   Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket.open()) return;
-  if (connections_.size() == max_connections) connections_.pop_front();
+  if (connections_.size() == max_control_connections) connections_.pop_front();
   connections_.push_back({++last_id_, std::move(socket), {}, {}});
 }
 

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t header_bytes = 12;
 constexpr std::size_t label_bytes = 63;
-constexpr std::size_t name_bytes = 255;
+constexpr std::size_t domain_name_bytes = 255;
 
 enum Type : std::uint16_t { type_a = 1, type_soa = 6, type_srv = 33, type_any = 255 };
 constexpr std::uint16_t class_in = 1;
@@ -63,7 +63,7 @@ std::optional<Question> parse_question(std::string_view query) {
     const std::size_t length = static_cast<std::uint8_t>(query[at]);
     ++at;
     if (length == 0) break;
-    if (length > label_bytes || at + length > query.size() || at + length - header_bytes > name_bytes)
+    if (length > label_bytes || at + length > query.size() || at + length - header_bytes > domain_name_bytes)
       return std::nullopt;
     if (!question.name.empty()) question.name += '.';
     for (const char c : query.substr(at, length)) {

@@ -16,7 +16,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr std::size_t max_connections = 64;
+constexpr std::size_t max_dns_connections = 64;
 constexpr std::size_t datagrams_at_once = 64;
 constexpr std::chrono::seconds connection_time{5};
 constexpr int poll_ms = 1'000;
@@ -94,7 +94,7 @@ void DnsServer::answer_datagrams() {
 void DnsServer::accept_connections() {
   Descriptor socket(::accept4(sockets_.tcp.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket.open()) return;
-  if (connections_.size() == max_connections) connections_.erase(connections_.begin());
+  if (connections_.size() == max_dns_connections) connections_.erase(connections_.begin());
   connections_.push_back({std::move(socket), {}, Steady::now() + connection_time});
 }
 

@@ -31,10 +31,9 @@ using Steady = std::chrono::steady_clock;
 constexpr std::chrono::seconds grace{5};           // for the program, from SIGTERM to SIGKILL
 constexpr std::chrono::seconds leftover_grace{1};  // the same for what it leaves running
 constexpr std::chrono::seconds leftover_time{3};   // what SIGKILL does not end until then is waited for no more
-constexpr std::chrono::milliseconds step{10};
+constexpr std::chrono::milliseconds end_step{10};
 constexpr int not_found_status = 127;
 constexpr int not_runnable_status = 126;
-constexpr int signal_status = 128;
 
 constexpr std::array passed_on = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
 // What this program, or a library in it, may handle otherwise than it was handed.
@@ -185,7 +184,7 @@ class Running {
       for (const pid_t child : left) {
         if (!patient || told.insert(child).second) ::kill(child, patient ? SIGTERM : SIGKILL);
       }
-      ::poll(nullptr, 0, static_cast<int>(step.count()));
+      ::poll(nullptr, 0, static_cast<int>(end_step.count()));
     }
   }
 

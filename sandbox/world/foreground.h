@@ -31,6 +31,9 @@ class Inheritance {
   Descriptor caller_;
 };
 
+// The exit status that tells of a signal is this and the signal's number, as shells have it.
+inline constexpr int signal_status = 128;
+
 // 0 when there is such a program that can be run, else the status by which shells say why not: 127 none, 126 not to be
 // run. Words without a slash are looked for in $PATH.
 int missing_program(const std::string& word);

@@ -9,7 +9,7 @@ namespace skerry::sandbox {
 
 namespace {
 
-constexpr std::size_t shown_log_lines = 5;
+constexpr std::size_t shown_server_lines = 5;
 
 }  // namespace
 
@@ -62,7 +62,7 @@ Result<void> OwnSandbox::keep() {
 std::string OwnSandbox::logs() const {
   std::string text;
   for (const ServerStatus& server : status().servers) {
-    text += server.name + ":\n" + last_lines(folder_.server_log(server.name), shown_log_lines) + "\n";
+    text += server.name + ":\n" + last_lines(folder_.server_log(server.name), shown_server_lines) + "\n";
   }
   return text;
 }

@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::uint16_t usual_federation_port = Ports{}.federation;
 // Servers of a supervisor that was killed end within moments; their ports are worth the wait.
-constexpr std::chrono::milliseconds patience{300};
-constexpr std::chrono::milliseconds step{10};
+constexpr std::chrono::milliseconds port_patience{300};
+constexpr std::chrono::milliseconds port_step{10};
 
 struct AddedServer {
   std::string name;
@@ -85,7 +85,7 @@ bool free_everywhere(const std::vector<ServerPlan>& servers, std::uint16_t port)
 }
 
 Result<std::uint16_t> choose_port(const std::vector<ServerPlan>& servers, std::uint16_t wanted, bool expected) {
-  const auto deadline = std::chrono::steady_clock::now() + (expected ? patience : std::chrono::milliseconds(0));
+  const auto deadline = std::chrono::steady_clock::now() + (expected ? port_patience : std::chrono::milliseconds(0));
   while (!free_everywhere(servers, wanted)) {
     if (std::chrono::steady_clock::now() >= deadline) {
       for (std::uint32_t port = wanted + 10'000; port < 32'768; port += 7) {  // below the range of outgoing connections
@@ -93,7 +93,7 @@ Result<std::uint16_t> choose_port(const std::vector<ServerPlan>& servers, std::u
       }
       return fail(ErrorCode::storage, "no free port for " + servers.front().own);
     }
-    std::this_thread::sleep_for(step);
+    std::this_thread::sleep_for(port_step);
   }
   return wanted;
 }

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t name_bytes = 64;
+constexpr std::size_t snapshot_name_bytes = 64;
 constexpr std::size_t copy_step = 64 * 1'024 * 1'024;
 // In another folder than the snapshots: no name can meet them.
 constexpr const char* unfinished = "/snapshot.new";
@@ -131,14 +131,15 @@ Result<void> rename(const std::string& from, const std::string& to, unsigned fla
 }  // namespace
 
 Result<void> check_snapshot_name(const std::string& name) {
-  const bool good = !name.empty() && name.size() <= name_bytes && name.front() != '.' &&
+  const bool good = !name.empty() && name.size() <= snapshot_name_bytes && name.front() != '.' &&
                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
                              c == '_' || c == '.';
                     });
   if (good) return {};
   return fail(ErrorCode::invalid_param, "a snapshot's name is letters, digits, '-', '_' and '.', at most " +
-                                            std::to_string(name_bytes) + " of them, and does not begin with '.'");
+                                            std::to_string(snapshot_name_bytes) +
+                                            " of them, and does not begin with '.'");
 }
 
 std::vector<Snapshot> list_snapshots(const Folder& folder) {

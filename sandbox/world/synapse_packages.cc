@@ -25,7 +25,7 @@ constexpr const char* version = "1.163.2";
 constexpr const char* python_variable = "SKERRY_SYNAPSE_PYTHON";
 constexpr std::chrono::milliseconds look_interval{50};
 constexpr std::chrono::minutes install_time{15};
-constexpr std::size_t shown_log_lines = 8;
+constexpr std::size_t shown_install_lines = 8;
 
 using Steady = std::chrono::steady_clock;
 
@@ -73,7 +73,7 @@ Result<void> run_to_end(const std::vector<std::string>& words, Steady::time_poin
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   return fail(ErrorCode::unreachable,
-              "the end of " + install_log() + ":\n" + last_lines(install_log(), shown_log_lines));
+              "the end of " + install_log() + ":\n" + last_lines(install_log(), shown_install_lines));
 }
 
 // Another that installs it, too, is waited for.

@@ -82,17 +82,6 @@ Result<bool> index_rows(Connection& connection) {
   return true;
 }
 
-// REQUIRES: the query selects SKERRY_EVENT_COLUMNS first.
-Result<std::vector<StoredEvent>> read_all(Query& query) {
-  std::vector<StoredEvent> events;
-  while (query.next()) {
-    auto stored = event_of_row(query, nullptr);
-    if (!stored) return tl::make_unexpected(stored.error());
-    events.push_back(std::move(*stored));
-  }
-  return events;
-}
-
 constexpr int rank_column = 14;  // after SKERRY_EVENT_COLUMNS
 
 }  // namespace
@@ -158,7 +147,7 @@ Result<std::vector<StoredEvent>> SqliteEventIndex::by_time(const RoomId& room, s
                                  "AND outlier = 0 AND verdict = 0 ORDER BY ts_ms DESC, depth DESC, place DESC LIMIT ? "
                                  "OFFSET ?";
     Query query(connection, sql, *nid, ts_ms, std::min(limit, most_hits), skip);
-    return read_all(query);
+    return events_of_rows(query);
   });
 }
 

@@ -37,16 +37,6 @@ constexpr const char* children_forwards =
 constexpr const char* family_backwards = SKERRY_FAMILY "ORDER BY child_depth DESC, child_place DESC LIMIT ?9";
 constexpr const char* family_forwards = SKERRY_FAMILY "ORDER BY child_depth, child_place LIMIT ?9";
 
-Result<std::vector<StoredEvent>> read_all(Query& query) {
-  std::vector<StoredEvent> events;
-  while (query.next()) {
-    auto stored = event_of_row(query, nullptr);
-    if (!stored) return tl::make_unexpected(stored.error());
-    events.push_back(std::move(*stored));
-  }
-  return events;
-}
-
 }  // namespace
 
 Result<std::map<EventId, std::set<std::string>>> SqliteRelationStore::child_types(const RoomId& room,
@@ -79,11 +69,11 @@ Result<std::vector<StoredEvent>> SqliteRelationStore::children(const ChildrenQue
     if (family) {
       Query query(connection, sql, *nid, wanted.parent.str(), wanted.relation_type, wanted.event_type, low.depth,
                   low.order, high.depth, high.order, limit, wanted.depth);
-      return read_all(query);
+      return events_of_rows(query);
     }
     Query query(connection, sql, *nid, wanted.parent.str(), wanted.relation_type, wanted.event_type, low.depth,
                 low.order, high.depth, high.order, limit);
-    return read_all(query);
+    return events_of_rows(query);
   });
 }
 
@@ -97,7 +87,7 @@ Result<std::vector<StoredEvent>> SqliteRelationStore::edits(const Event& origina
                 "sender = ? AND rel_type = 'm.replace' AND type = ? "
                 "ORDER BY json_extract(json, '$.origin_server_ts') DESC, event_id DESC LIMIT ?",
                 *nid, original.id().str(), original.sender().str(), original.type(), std::min(limit, most_children));
-    return read_all(query);
+    return events_of_rows(query);
   });
 }
 

@@ -35,6 +35,16 @@ Result<StoredEvent> event_of_row(const Query& query, EventPtr known) {
   return stored;
 }
 
+Result<std::vector<StoredEvent>> events_of_rows(Query& query) {
+  std::vector<StoredEvent> events;
+  while (query.next()) {
+    auto stored = event_of_row(query, nullptr);
+    if (!stored) return tl::make_unexpected(stored.error());
+    events.push_back(std::move(*stored));
+  }
+  return events;
+}
+
 Result<StoredEvent> SqliteRoomStore::stored_event(const Query& query) {
   EventPtr known = events_.find(stored_id<EventId>(query.text(0)));
   const bool is_new = !known;

@@ -94,6 +94,8 @@ class SqliteRoomStore final : public RoomStore {
 
 // `known` is that row's event when it is at hand already. Errors: storage.
 Result<StoredEvent> event_of_row(const Query& query, EventPtr known);
+// Of all rows. Errors: storage.
+Result<std::vector<StoredEvent>> events_of_rows(Query& query);
 
 // Row's `heads`: event ids, separated by blanks.
 std::vector<EventId> split_heads(const std::string& text);

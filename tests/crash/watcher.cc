@@ -12,7 +12,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds retry_pause{20};
+constexpr std::chrono::milliseconds look_pause{20};
 constexpr std::chrono::milliseconds answer_time{20'000};
 constexpr const char* path =
     "/sync?timeout=5000&filter=%7B%22room%22%3A%7B%22timeline%22%3A%7B%22limit%22%3A1000%7D%7D%7D";
@@ -47,7 +47,7 @@ void Watcher::run() {
     if (response) {
       take(*response);
     } else {
-      changed_.wait_for(lock, retry_pause, [this] { return stopping_; });
+      changed_.wait_for(lock, look_pause, [this] { return stopping_; });
     }
     changed_.notify_all();
   }
