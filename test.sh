@@ -26,7 +26,7 @@ run_tests() {
 }
 
 status=0
-if [ $full = yes ]; then packages+=(clang); fi
+if [ $full = yes ]; then packages+=("${clang_packages[@]}"); fi
 install_packages "${packages[@]}"
 build test
 run_tests test "${arguments[@]}" || status=$?

@@ -5,6 +5,8 @@ packages=(g++ cmake ninja-build pkg-config ccache mold libboost1.81-dev libssl-d
   nlohmann-json3-dev catch2 libexpected-dev libcli11-dev libspdlog-dev libfmt-dev libtomlplusplus-dev libc-ares-dev
   libsodium-dev libturbojpeg0-dev libpng-dev libwebp-dev libre2-dev libyaml-cpp-dev libncurses-dev libutf8proc-dev
   librapidcheck-dev)
+# For ThreadSanitizer and the fuzzers: the compiler, its sanitizers' runtime, and what names the places of their reports.
+clang_packages=(clang libclang-rt-14-dev llvm)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {

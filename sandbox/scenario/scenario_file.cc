@@ -42,6 +42,10 @@ Result<Scenario> parse_scenario(const std::string& text, const std::string& file
     if (scenario.world.users.size() > most_people) {
       top.problem("users", "a scenario has at most " + std::to_string(most_people));
     }
+    if (scenario.world.users.empty()) {
+      top.skip("play");
+      return top.problem("users", "a scenario needs people");
+    }
     PlayReader play(scenario);
     top.get_tables("play", most_acts, [&play](Reader& act) { play.read(act); });
     if (!play.asserted()) {

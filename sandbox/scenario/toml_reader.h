@@ -77,6 +77,8 @@ class Reader {
       reader.finish();
     }
   }
+  // What is not read for another problem's sake.
+  void skip(const std::string& key) { asked_.insert(key); }
   // Whatever was not asked for is a problem.
   void finish();
 

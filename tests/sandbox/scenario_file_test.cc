@@ -68,6 +68,11 @@ TEST_CASE("what cannot be played is refused by its line") {
   refused(said + "{ kill = \"bravo\" },\n{ converged = \"town\" },\n", "10: play.converged: it cannot be asked");
 }
 
+TEST_CASE("a play without people is refused for that alone") {
+  const std::string text = "title = \"t\"\nlesson = \"l\"\nplay = [\n" + said + heard + "]\n";
+  CHECK(problem_of(text) == "s.toml:1: users: a scenario needs people");
+}
+
 TEST_CASE("every fault of the commands can be an act, and is the same fault") {
   const auto parsed = parse_scenario(
       scenario("{ link = [\"alpha\", \"bravo\"], latency = \"1s\", jitter = \"20ms\", rate_kbit = 64 },\n"
