@@ -4,11 +4,16 @@
 
 namespace skerry::storage {
 
-std::optional<StreamPosition> Sequencer::take() {
-  std::scoped_lock lock(mutex_);
-  if (next_ > reserved_) return std::nullopt;
-  open_.insert(next_);
-  return next_++;
+std::optional<StreamPosition> Sequencer::take_ephemeral() {
+  StreamPosition position = 0;
+  {
+    std::scoped_lock lock(mutex_);
+    if (next_ > reserved_) return std::nullopt;
+    position = next_++;
+    if (open_.empty()) visible_ = position;
+  }
+  tell();
+  return position;
 }
 
 void Sequencer::complete(const std::vector<StreamPosition>& positions) {
@@ -17,6 +22,10 @@ void Sequencer::complete(const std::vector<StreamPosition>& positions) {
     for (const StreamPosition position : positions) open_.erase(position);
     visible_ = open_.empty() ? next_ - 1 : *open_.begin() - 1;
   }
+  tell();
+}
+
+void Sequencer::tell() {
   std::scoped_lock telling(telling_);
   const StreamPosition now = visible();
   if (now <= told_) return;

@@ -19,13 +19,14 @@ class Sequencer {
   // Everything below `next` was or may have been given; everything up to `reserved` may be.
   Sequencer(StreamPosition next, StreamPosition reserved) : next_(next), reserved_(reserved), visible_(next - 1) {}
 
-  // A position not yet visible, or nothing when the reserved block is used up.
-  std::optional<StreamPosition> take();
+  // A position of what is written nowhere: visible as soon as all before it are, so that it holds nothing up. Nothing
+  // when the reserved block is used up.
+  std::optional<StreamPosition> take_ephemeral();
   // The position is durable, or given up: it becomes visible as soon as all before it are.
   void complete(const std::vector<StreamPosition>& positions);
 
   // -- the writer's, for the group of jobs that it is writing
-  // The same as take(), but goes on behind the reservation: the group's transaction then reserves more.
+  // A position not yet visible, if need be from behind the reservation: the group's transaction then reserves more.
   StreamPosition take_in_group();
   // Up to where the group's transaction must reserve, when it is time.
   std::optional<StreamPosition> reservation_due() const;
@@ -39,6 +40,8 @@ class Sequencer {
   void on_advance(std::function<void(StreamPosition)> reached);
 
  private:
+  void tell();
+
   mutable std::mutex mutex_;
   StreamPosition next_;
   StreamPosition reserved_;

@@ -6,10 +6,7 @@ namespace skerry::storage {
 
 StreamPosition SqliteStreamStore::next_ephemeral() {
   for (;;) {
-    if (const auto position = sequencer_.take()) {
-      sequencer_.complete({*position});
-      return *position;
-    }
+    if (const auto position = sequencer_.take_ephemeral()) return *position;
     // The reserved block is used up: any write reserves another. If the disk refuses, the last position must do: what
     // lives in memory is then seen with the next thing that gets one.
     const auto written = writer_.run([](WriteContext&) -> Result<StreamPosition> { return StreamPosition{0}; });
