@@ -151,6 +151,7 @@ void PlayReader::read_say(Reader& table, Act& act, bool known) {
 void PlayReader::read_chatter(Reader& table, Act& act) {
   std::int64_t count = 0;
   table.get("chatter", count, 1, most_chatter);
+  if (count == 0) return;  // it is no such number
   std::vector<std::size_t> speakers;
   for (const std::size_t member : members_[act.room]) {
     if (cut_off(member, false).empty()) speakers.push_back(member);

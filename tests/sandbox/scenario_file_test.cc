@@ -57,6 +57,7 @@ TEST_CASE("what cannot be played is refused by its line") {
           "9: play.at: time runs backwards");
   refused(said + "{ block = \"bravo\" },\n" + heard, "9: play.block: a direct sandbox has no gateway", "direct = true");
   refused("{ start = \"bravo\" },\n" + said + heard, "8: play.start: bravo.test runs");
+  refused("{ chatter = 0, in = \"town\", as = \"x\" },\n" + heard, "8: play.chatter: must be a whole number, 1 to");
   refused("{ kill = \"alpha\" },\n" + said + heard, "9: play.by: @alice:alpha.test reaches nobody at this time");
   refused("{ block = \"bravo\" },\n" + said + heard, "10: play.delivered: @bob:bravo.test can hear nothing");
   refused("{ say = \"x\", by = \"carol\", in = \"town\", as = \"x\" },\n" + heard,
